@@ -1,0 +1,1 @@
+"""All that a device needs: pixels → face → vector → neighbours → vote, and the gallery on disk. Never imports torch."""

@@ -1,0 +1,1 @@
+"""All that learning needs: data sets, splits, towers, losses, sampling, training and checkpoints."""
