@@ -161,9 +161,9 @@ def validate(image: np.ndarray, name: str = "picture") -> np.ndarray:
     return image
 
 
-def is_blank(image: np.ndarray) -> bool:
-    """Whether a picture shows nothing: every pixel has the same value."""
-    return bool(image.size == 0 or int(image.min()) == int(image.max()))
+def is_blank(image: np.ndarray, span: int = 0) -> bool:
+    """Whether a picture shows nothing: its pixels span at most ``span`` of 255 steps (0: all have the same value)."""
+    return bool(image.size == 0 or int(image.max()) - int(image.min()) <= span)
 
 
 def limit(image: np.ndarray, side: int = MAX_SIDE) -> np.ndarray:

@@ -1,0 +1,345 @@
+"""A collection of reference faces: vectors, emotions and where they came from; how it is made, changed and stored.
+
+A reference's *number*, by which it is removed or relabelled and which plain FAISS answers, stays the same when others
+are removed; its *index* is its place in ``references``, and moves up.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple, Type, TypeVar, Union
+
+import numpy as np
+from numpy.typing import NDArray
+
+from galleries.encoder import OnnxEncoder, TowerCard, TowerIdentity
+from galleries.errors import EncoderMismatch, GalleryError
+from galleries.evidence import Reference
+from galleries.index import VectorIndex
+from galleries.layout import (
+    Description,
+    check_thumbnails,
+    decode_references,
+    decode_thumbnails,
+    encode_references,
+    encode_thumbnails,
+)
+from galleries.storage import read_state, write_state
+from galleries.vocabulary import canonical
+
+Column = Optional[Sequence[Optional[str]]]
+Vectors = NDArray[np.float32]
+C = TypeVar("C", bound="Collection")
+
+
+class Collection:
+    """Reference faces as vectors: what a :class:`galleries.gallery.Gallery` knows.
+
+    Make one with :meth:`build` or :meth:`load`; its length is the number of references.
+
+    Attributes:
+        tower: The tower its vectors come from.
+        references: What is known of each, in ascending order of their numbers.
+        emotions: The emotions that occur, in alphabetical order; as scikit-learn's ``classes_``.
+        labels: int64 (N,): reference i shows ``emotions[labels[i]]``.
+        thumbnails: uint8 (N, h, w) or (N, h, w, 3), or None.
+        tower_onnx: The tower's ONNX file as bytes, or None; see :meth:`attach_tower`.
+    """
+
+    def __init__(
+        self,
+        index: VectorIndex,
+        references: Sequence[Reference],
+        tower: TowerCard,
+        next_number: int,
+        thumbnails: Optional[NDArray[np.uint8]] = None,
+        tower_onnx: Optional[bytes] = None,
+    ) -> None:
+        self._index = index
+        self._next_number = next_number
+        self._origin: Optional[Tuple[Path, str]] = None  # folder and state this was loaded from or saved as
+        self.tower = tower
+        self.thumbnails = thumbnails
+        self.tower_onnx = tower_onnx
+        self._set_references(references)
+
+    def _set_references(self, references: Sequence[Reference]) -> None:
+        self.references: Tuple[Reference, ...] = tuple(references)
+        self.emotions: Tuple[str, ...] = tuple(sorted({reference.label for reference in self.references}))
+        codes = {name: code for code, name in enumerate(self.emotions)}
+        self.labels: NDArray[np.int64] = np.array([codes[r.label] for r in self.references], np.int64)
+
+    @classmethod
+    def build(
+        cls: Type[C],
+        vectors: Vectors,
+        emotions: Sequence[str],
+        *,
+        tower: TowerIdentity,
+        metric: str = "cosine",
+        index: str = "flat",
+        sources: Optional[Sequence[str]] = None,
+        subjects: Column = None,
+        sequences: Column = None,
+        thumbnails: Optional[NDArray[np.uint8]] = None,
+    ) -> C:
+        """Make a gallery of vectors.
+
+        Args:
+            vectors: float32 (N, D), N ≥ 1.
+            emotions: N names in any spelling; canonical names are kept, unknown ones as they are.
+            tower: Where the vectors come from: an encoder, a torch tower, or a :class:`TowerCard`.
+            metric: ``"cosine"`` (unit-length copies are kept) or ``"euclidean"``.
+            index: ``"flat"`` (exact), ``"ivf"`` or ``"hnsw"`` (approximate, for more than about 10⁵).
+            sources: N paths or row names; ``"reference:NUMBER"`` if not given.
+            subjects: N people, or None.
+            sequences: N films or bursts, or None.
+            thumbnails: uint8 (N, h, w) or (N, h, w, 3), or None.
+
+        Raises:
+            GalleryError: Columns that differ in length, or vectors that cannot be used.
+            EncoderMismatch: Vectors of another length than the tower's.
+            ConfigError: Unknown metric or index.
+            DataError: An emotion's name without a letter or digit.
+        """
+        card = TowerCard.of(tower)
+        _check_width(vectors, card)
+        references = _columns(len(vectors), 0, emotions, sources, subjects, sequences)
+        if thumbnails is not None:
+            thumbnails = check_thumbnails(thumbnails, len(vectors)).copy()
+        made = VectorIndex.build(vectors, np.arange(len(vectors), dtype=np.int64), metric=metric, kind=index)
+        return cls(made, references, card, len(vectors), thumbnails)
+
+    def __len__(self) -> int:
+        return len(self.references)
+
+    @property
+    def metric(self) -> str:
+        """``"cosine"`` or ``"euclidean"``."""
+        return self._index.metric
+
+    @property
+    def index(self) -> str:
+        """``"flat"``, ``"ivf"`` or ``"hnsw"``."""
+        return self._index.kind
+
+    @property
+    def numbers(self) -> NDArray[np.int64]:
+        """The references' numbers, int64 (N,), ascending. A copy."""
+        return self._index.numbers.copy()
+
+    @property
+    def vectors(self) -> Vectors:
+        """The vectors, float32 (N, D), in the order of ``references``; of unit length under cosine. A copy."""
+        return self._index.vectors()
+
+    def info(self) -> Dict[str, Any]:
+        """What the gallery holds, as plain values: size, emotions with counts, metric, index, tower …"""
+        header = self._describe().to_json()
+        header["subjects"] = len({r.subject for r in self.references if r.subject is not None})
+        header["thumbnails"] = None if self.thumbnails is None else list(self.thumbnails.shape[1:])
+        header["carries_tower"] = self.tower_onnx is not None
+        return header
+
+    def _describe(self) -> Description:
+        counts = dict(zip(self.emotions, np.bincount(self.labels, minlength=len(self.emotions)).tolist()))
+        return Description(self.metric, self.index, self.tower, counts, self._next_number)
+
+    def check_encoder(self, encoder: TowerIdentity) -> None:
+        """Refuse an encoder that is not the gallery's tower.
+
+        Raises:
+            EncoderMismatch: Another fingerprint; the sentence names both towers.
+        """
+        if encoder.fingerprint != self.tower.fingerprint:
+            raise EncoderMismatch(
+                f"The gallery was built with tower {self.tower.name!r} ({self.tower.fingerprint}), not with "
+                f"{encoder.name!r} ({encoder.fingerprint}); use the gallery's tower or build the gallery anew."
+            )
+
+    def _check_vectors(self, vectors: Vectors, fingerprint: Optional[str]) -> None:
+        if fingerprint is not None and fingerprint != self.tower.fingerprint:
+            raise EncoderMismatch(
+                f"The gallery was built with tower {self.tower.name!r} ({self.tower.fingerprint}), but the vectors "
+                f"come from tower {fingerprint}; use the gallery's tower or build the gallery anew."
+            )
+        _check_width(vectors, self.tower)
+
+    def attach_tower(self, path: Union[str, Path, bytes]) -> None:
+        """Let the gallery carry its tower, so that its folder alone answers for pictures.
+
+        Args:
+            path: The tower's ONNX file, or its bytes.
+
+        Raises:
+            TowerError: It cannot be opened.
+            EncoderMismatch: It is not the gallery's tower.
+        """
+        encoder = OnnxEncoder(path, providers=["cpu"], threads=1)
+        self.check_encoder(encoder)
+        self.tower_onnx = encoder.model
+
+    def add(
+        self,
+        vectors: Vectors,
+        emotions: Sequence[str],
+        *,
+        sources: Optional[Sequence[str]] = None,
+        subjects: Column = None,
+        sequences: Column = None,
+        thumbnails: Optional[NDArray[np.uint8]] = None,
+        fingerprint: Optional[str] = None,
+    ) -> NDArray[np.int64]:
+        """Add references; arguments as in :meth:`build`.
+
+        Args:
+            vectors: float32 (M, D).
+            emotions: M names; new emotions may be among them.
+            sources: M paths or row names.
+            subjects: M people, or None.
+            sequences: M films or bursts, or None.
+            thumbnails: As large as those here; needed exactly if the gallery has thumbnails.
+            fingerprint: The tower the vectors come from, to be checked.
+
+        Returns:
+            The new references' numbers, int64 (M,).
+
+        Raises:
+            GalleryError: As :meth:`build`; or thumbnails that do not fit.
+            EncoderMismatch: Vectors of another tower.
+        """
+        self._check_vectors(vectors, fingerprint)
+        added = _columns(len(vectors), self._next_number, emotions, sources, subjects, sequences)
+        pictures = self._joined_thumbnails(thumbnails, len(vectors))
+        numbers = np.arange(self._next_number, self._next_number + len(vectors), dtype=np.int64)
+        self._index.add(vectors, numbers)
+        self.thumbnails = pictures
+        self._next_number += len(vectors)
+        self._set_references([*self.references, *added])
+        return numbers
+
+    def _joined_thumbnails(self, new: Optional[NDArray[np.uint8]], size: int) -> Optional[NDArray[np.uint8]]:
+        if (new is None) != (self.thumbnails is None):
+            advice = "give thumbnails for the new ones" if new is None else "this gallery keeps none, so leave them out"
+            raise GalleryError(f"Either every reference of a gallery has a thumbnail or none; {advice}.")
+        if new is None or self.thumbnails is None:
+            return None
+        if check_thumbnails(new, size).shape[1:] != self.thumbnails.shape[1:]:
+            raise GalleryError(f"Thumbnails here are {self.thumbnails.shape[1:]} large; {new.shape[1:]} was given.")
+        return np.concatenate([self.thumbnails, new])
+
+    def remove(self, numbers: Iterable[int]) -> None:
+        """Remove references by number; the numbers of the others stay.
+
+        Raises:
+            GalleryError: A number that is not here, or nothing would be left.
+        """
+        positions = self._positions(numbers)
+        if len(positions) == len(self):
+            raise GalleryError("Removing every reference would leave an empty gallery; delete its folder instead.")
+        kept = np.ones(len(self), bool)
+        kept[positions] = False
+        self._index.remove(positions)
+        if self.thumbnails is not None:
+            self.thumbnails = self.thumbnails[kept]
+        self._set_references([self.references[i] for i in np.flatnonzero(kept)])
+
+    def relabel(self, numbers: Iterable[int], emotion: str) -> None:
+        """Give references another emotion.
+
+        Raises:
+            GalleryError: A number that is not here.
+            DataError: A name without a letter or digit.
+        """
+        label = canonical(emotion)
+        changed = list(self.references)
+        for position in self._positions(numbers):
+            changed[position] = replace(changed[position], label=label)
+        self._set_references(changed)
+
+    def _positions(self, numbers: Iterable[int]) -> NDArray[np.int64]:
+        wanted = np.unique(np.array(list(numbers), np.int64))
+        positions = np.flatnonzero(np.isin(self._index.numbers, wanted))
+        if len(positions) != len(wanted):
+            absent = np.setdiff1d(wanted, self._index.numbers).tolist()
+            raise GalleryError(f"The gallery holds no reference with number {', '.join(map(str, absent[:5]))}.")
+        return positions
+
+    def save(self, path: Union[str, Path]) -> None:
+        """Save to a folder, all or nothing; a gallery that stands there is replaced.
+
+        Saving where this gallery was loaded from fails if someone else has saved there since.
+
+        Raises:
+            GalleryError: The disk is full or the folder cannot be written (what was there is unchanged), or another
+                saver was faster.
+        """
+        folder = Path(path)
+        files = {
+            "index.faiss": self._index.to_bytes(),
+            "references.jsonl": encode_references(self.references, self._index.numbers),
+        }
+        if self.thumbnails is not None:
+            files["thumbnails.npy"] = encode_thumbnails(self.thumbnails)
+        if self.tower_onnx is not None:
+            files["tower.onnx"] = self.tower_onnx
+        place = folder.absolute()
+        expected = self._origin[1] if self._origin is not None and self._origin[0] == place else None
+        self._origin = (place, write_state(folder, self._describe().to_json(), files, expected))
+
+    @classmethod
+    def load(cls: Type[C], path: Union[str, Path]) -> C:
+        """Read a gallery back, every byte checked before it is used.
+
+        Raises:
+            GalleryError: It is missing, damaged, or of a newer version.
+        """
+        folder = Path(path)
+        described, files, state = read_state(folder)
+        if not {"index.faiss", "references.jsonl"} <= set(files):
+            raise GalleryError(f"{folder} lacks index.faiss or references.jsonl; build the gallery anew.")
+        header = Description.from_json(described)
+        index = VectorIndex.from_bytes(files["index.faiss"], metric=header.metric, kind=header.index)
+        references = decode_references(files["references.jsonl"], index.numbers)
+        pictures = files.get("thumbnails.npy")
+        thumbnails = None if pictures is None else decode_thumbnails(pictures, len(references))
+        gallery = cls(index, references, header.tower, header.next_number, thumbnails, files.get("tower.onnx"))
+        if gallery._describe() != header or index.dim != header.tower.embedding_dim:
+            raise GalleryError(f"{folder}/gallery.json does not describe its own files; build the gallery anew.")
+        gallery._origin = (folder.absolute(), state)
+        return gallery
+
+
+def _check_width(vectors: Vectors, tower: TowerCard) -> None:
+    shape = np.shape(vectors)
+    if len(shape) == 2 and shape[1] != tower.embedding_dim:
+        raise EncoderMismatch(
+            f"Vectors of length {shape[1]} were given, but tower {tower.name!r} ({tower.fingerprint}) gives "
+            f"{tower.embedding_dim} numbers; they come from another tower."
+        )
+    if len(shape) != 2:
+        raise GalleryError(f"Vectors of shape {shape} were given; (B, {tower.embedding_dim}) was expected.")
+
+
+def _columns(
+    size: int,
+    first: int,
+    emotions: Sequence[str],
+    sources: Optional[Sequence[str]],
+    subjects: Column,
+    sequences: Column,
+) -> List[Reference]:
+    given = {"emotions": emotions, "sources": sources, "subjects": subjects, "sequences": sequences}
+    for name, column in given.items():
+        if column is not None and len(column) != size:
+            raise GalleryError(f"{len(column)} {name} were given for {size} vectors; give one for each.")
+    names = {name: canonical(name) for name in set(emotions)}
+    none: Sequence[Optional[str]] = [None] * size
+    where = sources if sources is not None else [f"reference:{number}" for number in range(first, first + size)]
+    return [
+        Reference(names[emotion], str(source), subject, sequence)
+        for emotion, source, subject, sequence in zip(
+            emotions, where, none if subjects is None else subjects, none if sequences is None else sequences
+        )
+    ]

@@ -1,0 +1,286 @@
+"""From prepared pixels to vectors: what an encoder is, and the one that runs a tower from an ONNX file.
+
+A tower's ONNX file carries its card, JSON under the metadata key ``emotions.card``; a file without it is not ours.
+"""
+
+from __future__ import annotations
+
+import json
+import string
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Dict, List, Mapping, Optional, Protocol, Sequence, Union
+
+import numpy as np
+from numpy.typing import NDArray
+
+from galleries.errors import ConfigError, TowerError, require, unknown_name
+from galleries.images import InputSpec
+
+CARD_KEY = "emotions.card"
+"""Key of the ONNX custom metadata that holds a tower's card."""
+
+BATCH = 256
+"""Pictures an :class:`OnnxEncoder` runs through its tower at once."""
+
+_PROVIDERS = {
+    "tensorrt": "TensorrtExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+    "cpu": "CPUExecutionProvider",
+}
+
+
+class TowerIdentity(Protocol):
+    """Which tower vectors come from. Encoders, :class:`TowerCard` and torch towers all have these attributes."""
+
+    @property
+    def name(self) -> str:
+        """The tower's name, such as ``"compact"``."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Hex digits that change with the architecture, the input or any weight."""
+
+    @property
+    def input_spec(self) -> InputSpec:
+        """The pixels the tower takes."""
+
+    @property
+    def embedding_dim(self) -> int:
+        """Length D of the tower's vectors."""
+
+
+class Encoder(TowerIdentity, Protocol):
+    """Anything that turns prepared pixels into vectors."""
+
+    def encode(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Pixels uint8 (B, C, H, W), as ``images.prepare_batch`` gives them, to vectors float32 (B, D)."""
+
+
+@dataclass(frozen=True)
+class TowerCard:
+    """A tower's identity, as a gallery remembers it.
+
+    Attributes:
+        name: The tower's name.
+        fingerprint: Hex digits that name its exact weights.
+        input_spec: The pixels it takes.
+        embedding_dim: Length D of its vectors.
+    """
+
+    name: str
+    fingerprint: str
+    input_spec: InputSpec
+    embedding_dim: int
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name:
+            raise TowerError(f"A tower's name must be a text; got {self.name!r}.")
+        if not isinstance(self.fingerprint, str) or not set(self.fingerprint or "?") <= set(string.hexdigits):
+            raise TowerError(f"A tower's fingerprint must be hexadecimal digits; got {self.fingerprint!r}.")
+        if isinstance(self.embedding_dim, bool) or not isinstance(self.embedding_dim, int) or self.embedding_dim < 1:
+            raise TowerError(f"A tower's embedding_dim must be a whole number from 1; got {self.embedding_dim!r}.")
+
+    @classmethod
+    def of(cls, tower: TowerIdentity) -> TowerCard:
+        """The card of an encoder or a torch tower."""
+        return cls(tower.name, tower.fingerprint, tower.input_spec, tower.embedding_dim)
+
+    def to_json(self) -> Dict[str, Any]:
+        """The card as a plain dict."""
+        return {
+            "name": self.name,
+            "fingerprint": self.fingerprint,
+            "input": self.input_spec.to_json(),
+            "embedding_dim": self.embedding_dim,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> TowerCard:
+        """Read a card back, checked.
+
+        Args:
+            data: The dict of :meth:`to_json`, or an ONNX file's card (which calls the name ``"tower"``).
+
+        Raises:
+            TowerError: A field is missing or wrong.
+        """
+        try:
+            name = data["name"] if "name" in data else data["tower"]
+            return cls(name, data["fingerprint"], InputSpec.from_json(data["input"]), data["embedding_dim"])
+        except (KeyError, TypeError, AttributeError, ConfigError) as error:
+            raise TowerError(
+                f"A tower's card needs a name, a fingerprint, an input and an embedding_dim ({error})."
+            ) from error
+
+
+class OnnxEncoder:
+    """A tower run by ONNX Runtime.
+
+    Attributes:
+        name: The tower's name.
+        fingerprint: The fingerprint of its weights.
+        input_spec: The pixels it takes.
+        embedding_dim: Length D of its vectors.
+        metric: The distance its vectors are meant for, ``"cosine"`` or ``"euclidean"``.
+        emotions: The emotions it was trained on, canonical names.
+        model: The ONNX file's bytes, as a gallery stores them.
+
+    Args:
+        path: The ``.onnx`` file, or its bytes.
+        providers: ``"cpu"``, ``"cuda"``, ``"tensorrt"`` or ONNX Runtime's own names, best first. None takes the best
+            of these three that this onnxruntime offers.
+        threads: CPU threads for one run; None leaves the choice to ONNX Runtime.
+
+    Raises:
+        TowerError: The file is missing, damaged, or not a tower of this toolkit.
+        ConfigError: A provider this onnxruntime does not offer, or a wrong number of threads.
+    """
+
+    def __init__(
+        self,
+        path: Union[str, Path, bytes],
+        providers: Optional[Sequence[str]] = None,
+        threads: Optional[int] = None,
+    ) -> None:
+        self.model, where = (path, "the tower") if isinstance(path, bytes) else (_read(Path(path)), str(path))
+        self._session = _open_session(self.model, where, providers, threads)
+        card = _read_card(self._session, where)
+        identity = TowerCard.from_json(card)
+        self.name = identity.name
+        self.fingerprint = identity.fingerprint
+        self.input_spec = identity.input_spec
+        self.embedding_dim = identity.embedding_dim
+        self.metric = str(card.get("metric", "cosine"))
+        self.emotions = tuple(str(name) for name in card.get("emotions", ()))
+
+    @property
+    def providers(self) -> List[str]:
+        """What the tower runs on: ONNX Runtime's provider names, best first."""
+        return list(self._session.get_providers())
+
+    def encode(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Turn prepared pixels into vectors, at most 256 pictures at a time.
+
+        Args:
+            pixels: uint8 (B, C, H, W) as ``images.prepare_batch(images, encoder.input_spec)`` gives them; B may be 0.
+
+        Returns:
+            float32 (B, D).
+
+        Raises:
+            TowerError: The pixels are not the tower's input, or its output is not what its card says.
+        """
+        spec = self.input_spec
+        expected = (spec.channels, spec.height, spec.width)
+        if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[1:] != expected:
+            raise TowerError(
+                f"Tower {self.name!r} takes uint8 pixels of shape (B, {', '.join(map(str, expected))}) and was given "
+                f"{pixels.dtype} {pixels.shape}; prepare pictures with galleries.images.prepare_batch."
+            )
+        out = np.empty((len(pixels), self.embedding_dim), np.float32)
+        for start in range(0, len(pixels), BATCH):
+            batch = np.ascontiguousarray(pixels[start : start + BATCH])
+            vectors = self._run(batch)
+            if vectors.shape != (len(batch), self.embedding_dim):
+                raise TowerError(
+                    f"Tower {self.name!r} answered {vectors.shape} where its card promises "
+                    f"({len(batch)}, {self.embedding_dim}); export it again."
+                )
+            out[start : start + BATCH] = vectors
+        return out
+
+    def _run(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
+        try:
+            vectors: NDArray[np.float32] = self._session.run(["embedding"], {"pixels": batch})[0]
+        except Exception as error:  # ONNX Runtime's exceptions share no public base class
+            raise TowerError(f"Tower {self.name!r} failed while running ({_first_line(error)}).") from error
+        return vectors
+
+
+def load_encoder(
+    path: Union[str, Path], providers: Optional[Sequence[str]] = None, threads: Optional[int] = None
+) -> OnnxEncoder:
+    """Open the tower of a run folder, of a gallery folder, or an ``.onnx`` file.
+
+    Args:
+        path: A folder with a ``tower.onnx`` inside, or the file itself.
+        providers: As :class:`OnnxEncoder`.
+        threads: As :class:`OnnxEncoder`.
+
+    Raises:
+        TowerError: There is no tower, or it cannot be opened.
+        ConfigError: As :class:`OnnxEncoder`.
+    """
+    path = Path(path)
+    if path.is_dir():
+        if not (path / "tower.onnx").exists():
+            raise TowerError(
+                f"{path} holds no tower.onnx; give a run folder, a gallery that carries its tower, or an .onnx file."
+            )
+        path = path / "tower.onnx"
+    return OnnxEncoder(path, providers, threads)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise TowerError(f"{path} cannot be read as a tower ({error.strerror or error}).") from error
+
+
+def choose_providers(wanted: Optional[Sequence[str]] = None) -> List[str]:
+    """ONNX Runtime's names of the providers to use, best first.
+
+    Args:
+        wanted: Short (``"cuda"``) or full names; None takes the best available of TensorRT, CUDA and CPU.
+
+    Raises:
+        ConfigError: One of them is unknown or not offered here.
+    """
+    available = list(require("onnxruntime", "train").get_available_providers())
+    if wanted is None:
+        return [name for name in _PROVIDERS.values() if name in available]
+    chosen = [_PROVIDERS.get(name.lower(), name) for name in ([wanted] if isinstance(wanted, str) else wanted)]
+    for name in chosen:
+        if name not in available:
+            raise unknown_name("ONNX Runtime provider on this machine", name, available)
+    return chosen or ["CPUExecutionProvider"]
+
+
+def _open_session(model: bytes, where: str, providers: Optional[Sequence[str]], threads: Optional[int]) -> Any:
+    runtime = require("onnxruntime", "train")
+    options = runtime.SessionOptions()
+    options.log_severity_level = 3  # errors only: a library prints nothing
+    if threads is not None:
+        if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
+            raise ConfigError(f"{threads!r} threads were asked for; give a whole number from 1.")
+        options.intra_op_num_threads = threads
+    chosen = choose_providers(providers)
+    try:
+        return runtime.InferenceSession(model, options, providers=chosen)
+    except Exception as error:  # ONNX Runtime's exceptions share no public base class
+        raise TowerError(f"{where} is not a readable ONNX file ({_first_line(error)}).") from error
+
+
+def _read_card(session: Any, where: str) -> Dict[str, Any]:
+    text = session.get_modelmeta().custom_metadata_map.get(CARD_KEY)
+    if text is None:
+        raise TowerError(f"{where} is an ONNX file without a tower's card; export one with: emotions export.")
+    try:
+        card = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise TowerError(f"{where} carries a damaged card ({error}); export the tower again.") from error
+    inputs = {node.name: node.type for node in session.get_inputs()}
+    outputs = [node.name for node in session.get_outputs()]
+    if not isinstance(card, dict) or inputs != {"pixels": "tensor(uint8)"} or "embedding" not in outputs:
+        raise TowerError(
+            f"{where} has inputs {inputs} and outputs {outputs}; a tower takes 'pixels' (uint8) and gives 'embedding'."
+        )
+    if card.get("metric", "cosine") not in ("cosine", "euclidean") or not isinstance(card.get("emotions", []), list):
+        raise TowerError(f"{where} carries a card with a wrong metric or emotions; export the tower again.")
+    return card
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]

@@ -1,0 +1,145 @@
+"""A gallery: a collection of known faces that answers whom a new vector is like.
+
+Vocabulary as in scikit-learn: ``n_neighbors``, ``kneighbors(X) → (distances, indices)``, ``weights``, ``predict``,
+``predict_proba``. Indices are places in ``references``; see :mod:`galleries.collection` for numbers.
+"""
+
+from __future__ import annotations
+
+from typing import List, Optional, Tuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from galleries.collection import Collection, Vectors
+from galleries.errors import GalleryError
+from galleries.evidence import Neighbour, Prediction, Reference
+from galleries.voting import decide, vote
+
+__all__ = ["DEFAULT_NEIGHBORS", "Gallery", "Neighbour", "Prediction", "Reference"]
+
+DEFAULT_NEIGHBORS = 5
+"""Neighbours that vote unless told otherwise, as in scikit-learn's classifier."""
+
+
+class Gallery(Collection):
+    """Reference faces as vectors, searchable.
+
+    Make one with ``Gallery.build`` or ``Gallery.load``; ``len(gallery)`` is the number of references. What it holds
+    (``references``, ``emotions``, ``labels``, ``tower`` …) and how it is changed stands in :class:`Collection`.
+    """
+
+    def kneighbors(
+        self, vectors: Vectors, n_neighbors: int = DEFAULT_NEIGHBORS, *, fingerprint: Optional[str] = None
+    ) -> Tuple[Vectors, NDArray[np.int64]]:
+        """The nearest references of each vector.
+
+        Args:
+            vectors: float32 (B, D).
+            n_neighbors: 1 … ``len(gallery)``.
+            fingerprint: The tower the vectors come from, to be checked.
+
+        Returns:
+            Distances float32 (B, k), nearest first: 1 - cosine (0-2) or Euclidean; and indices int64 (B, k) into
+            ``references``, ``labels``, ``numbers`` and ``vectors``. At equal distance the lower index comes first.
+
+        Raises:
+            GalleryError: More neighbours than references, or vectors that cannot be used.
+            EncoderMismatch: Vectors of another tower.
+        """
+        self._check_vectors(vectors, fingerprint)
+        return self._index.search(vectors, n_neighbors)
+
+    def predict_proba(
+        self,
+        vectors: Vectors,
+        n_neighbors: int = DEFAULT_NEIGHBORS,
+        weights: str = "distance",
+        *,
+        fingerprint: Optional[str] = None,
+    ) -> NDArray[np.float64]:
+        """Each emotion's share of the neighbours' vote.
+
+        Args:
+            vectors: float32 (B, D).
+            n_neighbors: How many vote.
+            weights: ``"distance"`` or ``"majority"``; see :func:`galleries.voting.vote`.
+            fingerprint: The tower the vectors come from, to be checked.
+
+        Returns:
+            float64 (B, C), columns in the order of ``emotions``; rows sum to 1.
+
+        Raises:
+            GalleryError: As :meth:`kneighbors`.
+            ConfigError: Unknown ``weights``.
+        """
+        distances, indices = self.kneighbors(vectors, n_neighbors, fingerprint=fingerprint)
+        return vote(distances, self.labels[indices], len(self.emotions), weights)
+
+    def predict(
+        self,
+        vectors: Vectors,
+        n_neighbors: int = DEFAULT_NEIGHBORS,
+        weights: str = "distance",
+        *,
+        fingerprint: Optional[str] = None,
+    ) -> List[str]:
+        """The emotion of each vector; arguments and errors as :meth:`predict_proba`, ties as in ``voting.decide``."""
+        distances, indices = self.kneighbors(vectors, n_neighbors, fingerprint=fingerprint)
+        labels = self.labels[indices]
+        winners = decide(vote(distances, labels, len(self.emotions), weights), distances, labels)
+        return [self.emotions[winner] for winner in winners]
+
+    def classify(
+        self,
+        vectors: Vectors,
+        n_neighbors: int = DEFAULT_NEIGHBORS,
+        weights: str = "distance",
+        *,
+        fingerprint: Optional[str] = None,
+    ) -> List[Prediction]:
+        """The emotion of each vector with its evidence; arguments and errors as :meth:`predict_proba`."""
+        distances, indices = self.kneighbors(vectors, n_neighbors, fingerprint=fingerprint)
+        labels = self.labels[indices]
+        scores = vote(distances, labels, len(self.emotions), weights)
+        winners = decide(scores, distances, labels)
+        return [
+            Prediction(
+                emotion=self.emotions[winner],
+                confidence=float(row[winner]),
+                scores=dict(zip(self.emotions, row.tolist())),
+                neighbours=self._neighbours(distances[i], indices[i]),
+            )
+            for i, (winner, row) in enumerate(zip(winners, scores))
+        ]
+
+    def similar(self, anchor: Vectors, threshold: float, *, fingerprint: Optional[str] = None) -> List[Neighbour]:
+        """Every reference that is like the anchor: the papers' similarity mode.
+
+        Args:
+            anchor: float32 (D,).
+            threshold: Greatest distance, 0 or more, in the gallery's metric.
+            fingerprint: The tower the anchor comes from, to be checked.
+
+        Returns:
+            All references with distance ≤ threshold, nearest first; possibly none. Exact for every index.
+
+        Raises:
+            GalleryError: An anchor that cannot be used, or a threshold that is no number from 0.
+            EncoderMismatch: An anchor of another tower.
+        """
+        if not threshold >= 0:
+            raise GalleryError(f"A similarity threshold of {threshold!r} was given; give a distance of 0 or more.")
+        anchor = np.asarray(anchor)
+        if anchor.ndim != 1:
+            raise GalleryError(f"An anchor of shape {anchor.shape} was given; one vector of shape (D,) was expected.")
+        self._check_vectors(anchor[None], fingerprint)
+        return self._neighbours(*self._index.within(anchor, threshold))
+
+    def _neighbours(self, distances: Vectors, indices: NDArray[np.int64]) -> List[Neighbour]:
+        found = []
+        numbers = self._index.numbers[indices].tolist()
+        for rank, (distance, index, number) in enumerate(zip(distances.tolist(), indices.tolist(), numbers), start=1):
+            known = self.references[index]
+            found.append(Neighbour(rank, known.label, distance, number, known.source, known.subject, known.sequence))
+        return found

@@ -1,0 +1,194 @@
+"""From a picture to emotions: find the faces, turn each into a vector, let the gallery's neighbours vote."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, Union
+
+import numpy as np
+from numpy.typing import NDArray
+
+from galleries.encoder import Encoder, OnnxEncoder
+from galleries.errors import EmotionsError, GalleryError
+from galleries.evidence import Prediction
+from galleries.faces import Box, FaceDetector, crop, is_face_picture
+from galleries.gallery import DEFAULT_NEIGHBORS, Gallery
+from galleries.images import prepare_batch, read_picture, validate
+
+Pixels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class FacePrediction:
+    """A face of a picture and its emotion.
+
+    Attributes:
+        box: Where the face is; None if the picture is the face.
+        prediction: The emotion with its evidence.
+    """
+
+    box: Optional[Box]
+    prediction: Prediction
+
+    def to_json(self) -> Dict[str, Any]:
+        """The face as a plain dict."""
+        return {"box": None if self.box is None else self.box.to_json(), **self.prediction.to_json()}
+
+
+@dataclass(frozen=True)
+class FileResult:
+    """What was recognised in a file, or why it was skipped.
+
+    Attributes:
+        path: The file.
+        faces: Its faces, the largest first; empty if none was found.
+        error: Why the file was skipped, or None.
+    """
+
+    path: Path
+    faces: Tuple[FacePrediction, ...]
+    error: Optional[EmotionsError] = None
+
+    def to_json(self) -> Dict[str, Any]:
+        """The result as a plain dict."""
+        return {
+            "path": str(self.path),
+            "faces": [face.to_json() for face in self.faces],
+            "error": None if self.error is None else str(self.error),
+        }
+
+
+class Recognizer:
+    """Answers for pictures with a gallery and its tower.
+
+    Args:
+        gallery: The references.
+        encoder: The gallery's tower.
+        detector: Finds faces; None makes a Haar detector when first needed.
+        n_neighbors: How many references vote.
+        weights: ``"distance"`` or ``"majority"``.
+        margin: Share of a face's side that is added on each side of its box.
+        whole: Whether every picture is taken for one face, and none is looked for.
+
+    Raises:
+        EncoderMismatch: The encoder is not the gallery's tower.
+    """
+
+    def __init__(
+        self,
+        gallery: Gallery,
+        encoder: Encoder,
+        detector: Optional[FaceDetector] = None,
+        n_neighbors: int = DEFAULT_NEIGHBORS,
+        weights: str = "distance",
+        margin: float = 0.0,
+        whole: bool = False,
+    ) -> None:
+        gallery.check_encoder(encoder)
+        self.gallery = gallery
+        self.encoder = encoder
+        self.detector = detector
+        self.n_neighbors = n_neighbors
+        self.weights = weights
+        self.margin = margin
+        self.whole = whole
+
+    @classmethod
+    def load(
+        cls,
+        path: Union[str, Path],
+        detector: Optional[FaceDetector] = None,
+        n_neighbors: int = DEFAULT_NEIGHBORS,
+        weights: str = "distance",
+        margin: float = 0.0,
+        whole: bool = False,
+        providers: Optional[Sequence[str]] = None,
+        threads: Optional[int] = None,
+    ) -> Recognizer:
+        """Open a gallery's folder together with the tower it carries.
+
+        Args:
+            path: The gallery.
+            detector: As for the class, like the four that follow.
+            n_neighbors: How many references vote.
+            weights: ``"distance"`` or ``"majority"``.
+            margin: Share of a face's side added on each side.
+            whole: Whether every picture is one face.
+            providers: As :class:`galleries.encoder.OnnxEncoder`.
+            threads: As :class:`galleries.encoder.OnnxEncoder`.
+
+        Raises:
+            GalleryError: The gallery is missing or damaged, or carries no tower.
+            TowerError: Its tower cannot be opened.
+        """
+        gallery = Gallery.load(path)
+        if gallery.tower_onnx is None:
+            raise GalleryError(
+                f"{path} does not carry its tower {gallery.tower.name!r} ({gallery.tower.fingerprint}); name the run "
+                f"folder or .onnx file it was built with."
+            )
+        encoder = OnnxEncoder(gallery.tower_onnx, providers, threads)
+        return cls(gallery, encoder, detector, n_neighbors, weights, margin, whole)
+
+    def find(self, image: Pixels) -> List[Tuple[Optional[Box], Pixels]]:
+        """The faces of a picture: each with its box, or the whole picture without one.
+
+        Args:
+            image: uint8 (H, W) grey or (H, W, 3) RGB.
+
+        Raises:
+            DataError: ``image`` is not a picture.
+            ConfigError: This OpenCV has no Haar detector.
+        """
+        image = validate(image)
+        if self.whole or is_face_picture(image, self.encoder.input_spec):
+            return [(None, image)]
+        if self.detector is None:
+            self.detector = FaceDetector()
+        return [(box, crop(image, box, self.margin)) for box in self.detector.detect(image)]
+
+    def embed(self, faces: Iterable[Pixels]) -> NDArray[np.float32]:
+        """Faces, uint8 of any size, to the gallery's vectors, float32 (B, D)."""
+        return self.encoder.encode(prepare_batch(faces, self.encoder.input_spec))
+
+    def recognise(self, image: Pixels) -> List[FacePrediction]:
+        """Recognise the emotion of every face of a picture.
+
+        Args:
+            image: uint8 (H, W) grey or (H, W, 3) RGB. A picture no larger than a face is taken as one.
+
+        Returns:
+            The faces, the largest first; none if none was found.
+
+        Raises:
+            DataError: ``image`` is not a picture.
+            GalleryError: More neighbours are asked for than the gallery holds.
+        """
+        found = self.find(image)
+        if not found:
+            return []
+        vectors = self.embed([face for _, face in found])
+        predictions = self.gallery.classify(vectors, self.n_neighbors, self.weights)
+        return [FacePrediction(box, prediction) for (box, _), prediction in zip(found, predictions)]
+
+    def recognise_files(self, paths: Iterable[Union[str, Path]]) -> Iterator[FileResult]:
+        """Recognise the faces of files, one result each; a file that is no picture is reported and skipped.
+
+        Args:
+            paths: Picture files.
+
+        Yields:
+            The result of each file, in order, as soon as it is known.
+
+        Raises:
+            GalleryError: More neighbours are asked for than the gallery holds.
+        """
+        for name in paths:
+            path = Path(name)
+            try:
+                image = read_picture(path)
+            except EmotionsError as error:
+                yield FileResult(path, (), error)
+            else:
+                yield FileResult(path, tuple(self.recognise(image)))

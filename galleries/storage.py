@@ -1,0 +1,253 @@
+"""A gallery's folder: several plain files that change together or not at all.
+
+A state is ``gallery.json`` and the payload files it names, each with its size and BLAKE2b checksum. Saving goes so:
+
+1. every payload file that changed is written beside its place as ``NAME.CHECKSUM.next`` and flushed to the disk;
+2. ``gallery.json`` is replaced by a rename — this is the moment of change;
+3. the ``.next`` files are moved over their plain names.
+
+A kill before 2 leaves the old state (the ``.next`` files are litter, cleared by the next save); a kill after it leaves
+the new one, since a reader takes the plain file or the ``.next`` one, whichever has the checksum that ``gallery.json``
+states, and the next save finishes the moves. ``index.faiss`` is a whole index that plain FAISS opens at every moment.
+A reader that meets a save in progress reads again. Savers wait for one another by a lock on the folder.
+
+Checksums are verified before any other library sees a byte. Only the names in :data:`PAYLOAD` are ever opened, and
+never through a link, so a gallery from a stranger cannot point elsewhere.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import stat
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
+
+from galleries.atomic import sync
+from galleries.errors import GalleryError
+
+HEADER = "gallery.json"
+FORMAT = "siamese-emotions gallery"
+VERSION = 1
+PAYLOAD: Tuple[str, ...] = ("index.faiss", "references.jsonl", "thumbnails.npy", "tower.onnx")
+"""The files a gallery may have beside its header."""
+
+_BOOKKEEPING = ("format", "version", "files", "checksum")
+_HEADER_LIMIT = 1 << 24  # bytes
+_ATTEMPTS = 20  # readings before a save in progress is taken for damage
+
+
+def checksum(data: bytes) -> str:
+    """BLAKE2b checksum of bytes, 64 hex digits."""
+    return hashlib.blake2b(data, digest_size=32).hexdigest()
+
+
+def read_state(folder: Path) -> Tuple[Dict[str, Any], Dict[str, bytes], str]:
+    """Read a gallery's folder, every byte verified.
+
+    Args:
+        folder: The gallery.
+
+    Returns:
+        The header without its bookkeeping, the payload files by name, and the state's name (64 hex digits).
+
+    Raises:
+        GalleryError: It is missing, no gallery, damaged, or of a newer version.
+    """
+    header = _read_header(folder)
+    for _ in range(_ATTEMPTS):
+        try:
+            files = {name: _read_payload(folder, name, entry) for name, entry in header["files"].items()}
+        except GalleryError:
+            again = _read_header(folder)
+            if again["checksum"] == header["checksum"]:
+                raise
+            header = again  # a save came between
+        else:
+            return {k: v for k, v in header.items() if k not in _BOOKKEEPING}, files, header["checksum"]
+    raise GalleryError(f"{folder} was saved over and over while it was being read; try again.")
+
+
+def write_state(
+    folder: Path, described: Mapping[str, Any], files: Mapping[str, bytes], expected: Optional[str] = None
+) -> str:
+    """Replace a gallery's whole state, or leave it as it was.
+
+    Args:
+        folder: The gallery; made if missing.
+        described: What the header says beside the bookkeeping; JSON values.
+        files: Payload files by name, keys of :data:`PAYLOAD`.
+        expected: The state's name this one follows; None replaces whatever is there.
+
+    Returns:
+        The new state's name.
+
+    Raises:
+        GalleryError: The disk is full, the folder cannot be written, or the state is not the expected one.
+    """
+    assert set(files) <= set(PAYLOAD)
+    entries = {name: {"size": len(data), "blake2b": checksum(data)} for name, data in files.items()}
+    header: Dict[str, Any] = {"format": FORMAT, "version": VERSION, **described, "files": entries}
+    header["checksum"] = _header_checksum(header)
+    made: List[Path] = []
+    try:
+        made = _make_folder(folder)
+        with _locked(folder):
+            _write_locked(folder, header, files, expected)
+    except OSError as error:
+        for path in reversed(made):
+            with contextlib.suppress(OSError):
+                path.rmdir()  # only succeeds while empty
+        raise GalleryError(
+            f"{folder} could not be saved ({error.strerror or error}); what was there before is unchanged. "
+            f"Free some space or choose another folder."
+        ) from error
+    return str(header["checksum"])
+
+
+def _write_locked(folder: Path, header: Mapping[str, Any], files: Mapping[str, bytes], expected: Optional[str]) -> None:
+    old = _settle(folder)
+    if expected is not None and old.get("checksum") != expected:
+        raise GalleryError(
+            f"{folder} was changed by someone else since it was loaded, so it was not overwritten; load it again."
+        )
+    entries: Mapping[str, Dict[str, Any]] = header["files"]
+    changed = {name: entry for name, entry in entries.items() if not _holds(folder / name, entry)}
+    fresh = folder / (HEADER + ".next")
+    try:
+        for name, entry in changed.items():
+            _write(_next_path(folder, name, entry), files[name])
+        _write(fresh, (json.dumps(header, indent=1) + "\n").encode())
+        sync(folder)
+        fresh.replace(folder / HEADER)
+    except BaseException:
+        for path in [fresh, *(_next_path(folder, name, entry) for name, entry in changed.items())]:
+            with contextlib.suppress(OSError):
+                path.unlink()
+        raise
+    with contextlib.suppress(OSError):  # the new state stands; readers find what could not be moved yet
+        sync(folder)
+        _settle(folder)
+
+
+def _settle(folder: Path) -> Dict[str, Any]:
+    """Finish a save that was cut off: move its files, clear litter. Returns the header, empty if there is none."""
+    try:
+        header = _read_header(folder)
+    except GalleryError:
+        header = {"files": {}}  # none, or a damaged one about to be replaced
+    for name, entry in header["files"].items():
+        waiting = _next_path(folder, name, entry)
+        if _holds(waiting, entry):
+            waiting.replace(folder / name)
+    for path in folder.glob("*.next"):
+        if path.name == HEADER + ".next" or path.name.split(".next")[0].rpartition(".")[0] in PAYLOAD:
+            path.unlink()
+    if header["files"]:
+        for name in set(PAYLOAD) - set(header["files"]):
+            with contextlib.suppress(FileNotFoundError):
+                (folder / name).unlink()
+    return header
+
+
+def _read_header(folder: Path) -> Dict[str, Any]:
+    data = _read_file(folder / HEADER, _HEADER_LIMIT)
+    if data is None and not folder.is_dir():
+        raise GalleryError(f"{folder} is no folder; give a gallery made with: emotions gallery build.")
+    if data is None:
+        raise GalleryError(f"{folder} holds no {HEADER}, so it is no gallery; make one with: emotions gallery build.")
+    try:
+        header = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise GalleryError(f"{folder / HEADER} is damaged: it is not JSON; build the gallery anew.") from error
+    if not isinstance(header, dict) or header.get("format") != FORMAT:
+        raise GalleryError(f"{folder / HEADER} does not describe a gallery of this toolkit; give another folder.")
+    if header.get("version") != VERSION:
+        raise GalleryError(
+            f"{folder} has format version {header.get('version')!r} and this toolkit reads {VERSION}; update it."
+        )
+    files = header.get("files")
+    if header.get("checksum") != _header_checksum(header) or not isinstance(files, dict):
+        raise GalleryError(f"{folder / HEADER} is damaged: its checksum differs; build the gallery anew.")
+    for name, entry in files.items():
+        if name not in PAYLOAD or not isinstance(entry, dict) or not isinstance(entry.get("size"), int):
+            raise GalleryError(f"{folder / HEADER} names a file {name!r} that no gallery has; do not trust it.")
+    return header
+
+
+def _header_checksum(header: Mapping[str, Any]) -> str:
+    plain = {key: value for key, value in header.items() if key != "checksum"}
+    return checksum(json.dumps(plain, sort_keys=True).encode())
+
+
+def _read_payload(folder: Path, name: str, entry: Mapping[str, Any]) -> bytes:
+    found = False
+    for path in (folder / name, _next_path(folder, name, entry)):
+        data = _read_file(path, entry["size"])
+        found |= data is not None
+        if data is not None and len(data) == entry["size"] and checksum(data) == entry["blake2b"]:
+            return data
+    what = "is damaged: its checksum differs" if found else "is missing"
+    raise GalleryError(f"{folder / name} {what}; restore the folder from a copy or build the gallery anew.")
+
+
+def _read_file(path: Path, limit: int) -> Optional[bytes]:
+    """At most ``limit`` + 1 bytes of a plain file; None if there is none. A link or device is refused."""
+    try:
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        why = "it is a link" if error.errno == errno.ELOOP else error.strerror or str(error)
+        raise GalleryError(f"{path} cannot be read ({why}); a gallery needs its own plain files.") from error
+    with os.fdopen(handle, "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise GalleryError(f"{path} is not a plain file; a gallery needs its own plain files.")
+        try:
+            return file.read(limit + 1)
+        except OSError as error:
+            raise GalleryError(f"{path} cannot be read ({error.strerror or error}).") from error
+
+
+def _holds(path: Path, entry: Mapping[str, Any]) -> bool:
+    try:
+        same_size = not path.is_symlink() and path.stat().st_size == entry["size"]
+        return bool(same_size and checksum(path.read_bytes()) == entry["blake2b"])
+    except OSError:
+        return False
+
+
+def _next_path(folder: Path, name: str, entry: Mapping[str, Any]) -> Path:
+    return folder / f"{name}.{str(entry['blake2b'])[:16]}.next"
+
+
+def _write(path: Path, data: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(data)
+    sync(path)
+
+
+def _make_folder(folder: Path) -> List[Path]:
+    """Make a folder and its missing parents; returns those made, outermost first."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    return missing[::-1]
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold a folder against other savers; where there is no flock (Windows) savers are not kept apart."""
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)

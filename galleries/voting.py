@@ -1,0 +1,110 @@
+"""From neighbours to class scores: majority and distance-weighted votes, and who wins a tie. Pure numpy."""
+
+from __future__ import annotations
+
+from typing import Tuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from galleries.errors import GalleryError, unknown_name
+
+WEIGHTS: Tuple[str, ...] = ("distance", "majority")
+"""How a neighbour's voice may be weighed."""
+
+SOFTENING = 0.1
+"""Share of a query's mean distance that is added to each of its distances before they are inverted."""
+
+_EQUAL = 1e-9
+
+
+def vote(
+    distances: NDArray[np.floating],
+    labels: NDArray[np.integer],
+    n_classes: int,
+    weights: str = "distance",
+) -> NDArray[np.float64]:
+    """Let each query's neighbours vote.
+
+    ``"majority"`` (Cover & Hart, *Nearest neighbor pattern classification*, 1967): every neighbour has one voice.
+    ``"distance"`` (after Dudani, *The distance-weighted k-nearest-neighbor rule*, 1976): neighbour i has the weight
+    ``1 / (d_i + 0.1 * m)``, ``m`` being the mean distance of that query's neighbours. The share of ``m`` keeps a
+    neighbour at distance zero finite (at most 11 times one at the mean distance) and makes the vote independent of
+    the distances' unit; when all distances are zero, all weights are equal.
+
+    Args:
+        distances: (B, k), not negative, nearest first.
+        labels: (B, k), 0 … n_classes - 1, or -1 for a place without a neighbour.
+        n_classes: Number of classes C.
+        weights: ``"distance"`` or ``"majority"``.
+
+    Returns:
+        float64 (B, C), each row sums to 1; a row without any neighbour is all zero.
+
+    Raises:
+        GalleryError: Shapes that differ, a label outside the range, or a distance that is negative or not a number.
+        ConfigError: Unknown ``weights``.
+    """
+    if weights not in WEIGHTS:
+        raise unknown_name("way of weighing votes", str(weights), WEIGHTS)
+    distances, labels = _checked(distances, labels)
+    if labels.size and int(labels.max()) >= n_classes:
+        raise GalleryError(f"A neighbour has label {int(labels.max())}, but there are only {n_classes} classes.")
+    present = labels >= 0
+    weight = present.astype(np.float64)  # (B, k)
+    if weights == "distance":
+        known = np.where(present, distances, 0.0)
+        mean = known.sum(axis=1, keepdims=True) / np.maximum(present.sum(axis=1, keepdims=True), 1)  # (B, 1)
+        unit = np.where(mean > 0, mean, 1.0)
+        weight *= 1.0 / (known / unit + SOFTENING)  # the same shares as 1 / (d + 0.1 m), without over- or underflow
+    scores = np.zeros((len(labels), n_classes))
+    rows = np.arange(len(labels))
+    for place in range(labels.shape[1]):
+        # an absent neighbour adds weight 0 to class 0
+        scores[rows, np.maximum(labels[:, place], 0)] += weight[:, place]
+    total = scores.sum(axis=1, keepdims=True)
+    return scores / np.where(total > 0, total, 1.0)
+
+
+def decide(
+    scores: NDArray[np.float64],
+    distances: NDArray[np.floating],
+    labels: NDArray[np.integer],
+) -> NDArray[np.int64]:
+    """Name each query's winner.
+
+    The class with the highest score wins. Among classes with equal scores (to 1e-9) the one whose nearest neighbour is
+    nearer wins; among those at equal distance the one with the lower label.
+
+    Args:
+        scores: (B, C) of :func:`vote`.
+        distances: (B, k), as given to :func:`vote`.
+        labels: (B, k), as given to :func:`vote`.
+
+    Returns:
+        int64 (B,), 0 … C - 1; -1 for a query without any neighbour.
+    """
+    distances, labels = _checked(distances, labels)
+    nearest = np.full(scores.shape, np.inf)
+    rows = np.arange(len(labels))
+    for place in range(labels.shape[1]):
+        seen = labels[:, place] >= 0
+        at = (rows[seen], labels[seen, place])
+        nearest[at] = np.minimum(nearest[at], distances[seen, place])
+    tied = scores >= scores.max(axis=1, keepdims=True, initial=0.0) - _EQUAL  # (B, C)
+    # argmin takes the lower label of equals
+    winner: NDArray[np.int64] = np.where(tied, nearest, np.inf).argmin(axis=1).astype(np.int64)
+    winner[~(labels >= 0).any(axis=1)] = -1
+    return winner
+
+
+def _checked(
+    distances: NDArray[np.floating], labels: NDArray[np.integer]
+) -> Tuple[NDArray[np.float64], NDArray[np.int64]]:
+    far: NDArray[np.float64] = np.asarray(distances, np.float64)
+    known: NDArray[np.int64] = np.asarray(labels, np.int64)
+    if far.ndim != 2 or far.shape != known.shape:
+        raise GalleryError(f"Distances {far.shape} and labels {known.shape} must both be (queries, neighbours).")
+    if not (far[known >= 0] >= 0).all():
+        raise GalleryError("A neighbour's distance is negative or not a number; distances of 0 and more were expected.")
+    return far, known

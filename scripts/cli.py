@@ -1,0 +1,67 @@
+"""The ``emotions`` command: finds the command's file and hands over. Imports nothing heavy itself."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import sys
+from typing import List, Optional
+
+COMMANDS = {
+    "data": "recognise a data set; counts per emotion and split; a contact sheet",
+    "train": "train a tower, build its gallery, test it",
+    "gallery": "build, add to, remove from, relabel or describe a gallery",
+    "query": "which emotion is this face, and which faces say so?",
+    "benchmark": "training speed against a bare PyTorch loop",
+    "demo": "the whole path in three minutes, on faces the project draws itself",
+}
+"""Every command, with what it is for, in the order a person meets them."""
+
+
+def main(arguments: Optional[List[str]] = None) -> None:
+    """Run a command.
+
+    Args:
+        arguments: What a person typed after ``emotions``; ``sys.argv`` by default.
+    """
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(_help())
+        return
+    name = arguments[0]
+    if name in ("-V", "--version"):
+        from importlib.metadata import version
+
+        print(f"siamese-emotions {version('siamese-emotions')}")
+        return
+    if name not in COMMANDS:
+        near = difflib.get_close_matches(name, COMMANDS, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        print(f"error: {name!r} is not a command.{hint} Run emotions --help for the list.", file=sys.stderr)
+        raise SystemExit(2)
+    console = importlib.import_module("emotions_cli.console")
+    module = importlib.import_module(f"emotions_cli.{name}")
+    console.run(lambda: module.app(args=arguments[1:], prog_name=f"emotions {name}"))
+
+
+def _help() -> str:
+    width = max(map(len, COMMANDS))
+    lines = [
+        "Usage: emotions COMMAND [OPTIONS]",
+        "",
+        "Facial emotion recognition by metric learning: a tower turns a face into a vector,",
+        "and its nearest neighbours in a gallery vote on the emotion.",
+        "",
+        "Commands (emotions COMMAND --help tells more, with an example):",
+        *(f"  {name:<{width}}  {what}" for name, what in COMMANDS.items()),
+        "",
+        "Start here:",
+        "  emotions demo",
+        "  emotions train --data fer2013.csv --tower compact --out runs/first",
+        "  emotions query runs/first/gallery photo.jpg",
+    ]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,180 @@
+"""A training run at the terminal: what ``emotions train`` and ``emotions demo`` both do."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Dict, List, Optional
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from emotions_cli import console
+from galleries.errors import ConfigError, unknown_name
+from siamese.config import TrainingConfig, load_recipe
+from siamese.datasets import FaceDataset
+from siamese.run import RunRequest, data_card, prepare_data
+from siamese.splits import Split, check_trainable
+
+RECIPES = Path(__file__).parent / "recipes"
+
+
+def recipe_names() -> List[str]:
+    """Names of the recipes that come with the toolkit."""
+    return sorted(path.stem for path in RECIPES.glob("*.toml"))
+
+
+def find_config(recipe: Optional[str], tower: Optional[str], options: Dict[str, Any]) -> "tuple[str, TrainingConfig]":
+    """The recipe to use and the configuration it gives with a person's options on top.
+
+    A tower without a recipe of its own name is one of torchvision's and takes ``mobilenet_v2``'s.
+    """
+    name = recipe
+    if name is None:
+        own = tower or "compact"
+        name = own if own in recipe_names() else "mobilenet_v2"
+    path = Path(name) if name.endswith(".toml") else RECIPES / f"{name}.toml"
+    if not name.endswith(".toml") and name not in recipe_names():
+        raise unknown_name("recipe", name, recipe_names())
+    config, _ = load_recipe(path)
+    config = config.with_options(**options)
+    if options.get("loss") and not config.loss.count("cross-entropy") and config.monitor == "softmax":
+        config = replace(config, monitor="knn")
+    return path.stem, config
+
+
+@dataclass
+class PreparedRun:
+    """A run whose data is read and whose folder exists."""
+
+    folder: Path
+    request: RunRequest
+    config: TrainingConfig
+    dataset: FaceDataset
+    split: Split
+    device: str
+    resume: bool
+    json: bool
+
+
+def prepare_run(
+    request: RunRequest, folder: Path, device: str, threads: Optional[int], resume: bool, json: bool
+) -> PreparedRun:
+    """Read and split the data, say what was found, and write what a resumed run needs."""
+    if threads is not None:
+        import torch
+
+        if threads < 1:
+            raise ConfigError(f"--threads {threads} was given; give 1 or more.")
+        torch.set_num_threads(threads)
+    config = request.config
+    with console.bar("reading pictures") as progress:
+        dataset, split = prepare_data(request, folder, progress, resume)
+    check_trainable(dataset, split)
+    if not resume:
+        request.save(folder)
+    describe_data(dataset, split, json)
+    return PreparedRun(folder, request, config, dataset, split, device, resume, json)
+
+
+def describe_data(dataset: FaceDataset, split: Split, quiet: bool = False) -> None:
+    """Print the counts per emotion and part, and what was met while reading."""
+    if not quiet:
+        counts = {name: dataset.counts(rows) for name, rows in split.parts().items()}
+        rows = [[emotion, *(counts[part][emotion] for part in counts)] for emotion in dataset.emotions]
+        rows.append(["all", *(len(part) for part in split.parts().values())])
+        title = f"{dataset.name} ({dataset.format}), split: {split.method}"
+        console.table(title, ["emotion", *counts], rows)
+    for note in [*dataset.notes, *split.notes]:
+        console.warn(note)
+    if dataset.skipped:
+        first = dataset.skipped[0]
+        console.warn(f"{len(dataset.skipped)} pictures were skipped, the first: {first.source}: {first.reason}.")
+
+
+class TerminalObserver:
+    """Draws a progress bar with loss, pictures per second and time left, and prints a line an epoch."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress = progress
+        self.task: Optional[TaskID] = None
+        self.began = time.perf_counter()
+        self.pictures = 0
+        self.shown = 0.0
+
+    def started(self, epoch: int, epochs: int, steps: int) -> None:
+        """Move the bar to the epoch's beginning."""
+        if self.task is None:
+            self.task = self.progress.add_task("training", total=epochs * steps, loss="", rate="")
+        self.progress.update(self.task, completed=(epoch - 1) * steps, description=f"epoch {epoch}/{epochs}")
+        self.began, self.pictures = time.perf_counter(), 0
+
+    def stepped(self, loss: float, pictures: int) -> None:
+        """Move the bar by one batch."""
+        assert self.task is not None
+        self.pictures += pictures
+        self.progress.advance(self.task)
+        now = time.perf_counter()
+        if now - self.shown > 0.2:
+            self.shown = now
+            rate = self.pictures / (now - self.began)
+            self.progress.update(self.task, loss=f"loss {loss:.3f}", rate=f"{rate:.0f} images/s")
+
+    def finished(self, row: Dict[str, Any]) -> None:
+        """Print the epoch's line."""
+        softmax = f", softmax {console.percent(row['val_softmax'])}" if "val_softmax" in row else ""
+        best = "  best so far" if row["best"] else ""
+        self.progress.console.print(
+            f"epoch {row['epoch']:>3}: loss {row['loss']:.4f}, validation k-NN {console.percent(row['val_knn'])}{softmax}"
+            f", {row['pictures_per_second']:.0f} images/s, {row['seconds']:.0f} s{best}"
+        )
+
+    def note(self, text: str) -> None:
+        """Print a note."""
+        self.progress.console.print(f"note: {text}", markup=False)
+
+
+def train_run(run: PreparedRun) -> Any:
+    """Train, with a progress bar; Ctrl-C tells how to go on."""
+    from siamese.training import fit
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[loss]}"),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    try:
+        with Progress(*columns, console=console.err, transient=True) as progress:
+            return fit(
+                run.dataset,
+                run.split,
+                run.config,
+                run.folder,
+                device=run.device,
+                observer=TerminalObserver(progress),
+                resume=run.resume,
+                init=run.request.init if not run.resume else None,
+                card=data_card(run.dataset, run.split, run.request),
+            )
+    except KeyboardInterrupt:
+        console.warn(f"stopped; nothing is lost up to the last whole epoch. Go on with: {resume_command(run.folder)}")
+        raise
+
+
+def resume_command(folder: Path) -> str:
+    """What to type to go on with a run."""
+    return f"emotions train --resume {folder}"
+
+
+__all__ = [
+    "PreparedRun",
+    "describe_data",
+    "find_config",
+    "prepare_run",
+    "recipe_names",
+    "resume_command",
+    "train_run",
+]

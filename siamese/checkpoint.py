@@ -1,0 +1,217 @@
+"""Towers on disk: ``tower.safetensors`` and ``card.json``, plain files without pickle, checked when read back."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Mapping
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+from torch import Tensor, nn
+
+from galleries.atomic import write_bytes, write_text
+from galleries.errors import ConfigError, EmotionsError, TowerError
+from galleries.images import InputSpec
+from siamese.towers import Tower, make_tower
+
+WEIGHTS_FILE = "tower.safetensors"
+CARD_FILE = "card.json"
+FORMAT_VERSION = 1
+
+
+@dataclass
+class Checkpoint:
+    """A tower read from a run.
+
+    Attributes:
+        tower: In evaluation mode.
+        head: The softmax head, or None if the tower was trained without one.
+        emotions: What the head's outputs and the training labels mean.
+        card: The whole ``card.json``.
+    """
+
+    tower: Tower
+    head: nn.Module | None
+    emotions: tuple[str, ...]
+    card: dict[str, Any]
+
+
+def save_checkpoint(
+    folder: Path, tower: Tower, head: nn.Module | None, emotions: tuple[str, ...], card: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Write a tower's weights and card into a run folder, each atomically, the card last.
+
+    Args:
+        folder: The run; made if missing.
+        tower: The tower.
+        head: Its head, or None.
+        emotions: Names of the labels.
+        card: What else to tell: data, recipe, metrics.
+
+    Returns:
+        The card as written.
+
+    Raises:
+        EmotionsError: The disk is full or the place cannot be written.
+    """
+    tensors = {f"tower.{key}": value for key, value in tower.state_dict().items()}
+    if head is not None:
+        tensors.update({f"head.{key}": value for key, value in head.state_dict().items()})
+    data = pack(tensors)
+    full: dict[str, Any] = {
+        "format_version": FORMAT_VERSION,
+        "tower": tower.name,
+        "input": tower.input_spec.to_json(),
+        "embedding_dim": tower.embedding_dim,
+        "metric": tower.metric,
+        "fingerprint": tower.fingerprint,
+        "emotions": list(emotions),
+        "has_head": head is not None,
+        "weights": {"file": WEIGHTS_FILE, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()},
+        **card,
+    }
+    write_bytes(folder / WEIGHTS_FILE, data)
+    write_text(folder / CARD_FILE, json.dumps(full, indent=2, ensure_ascii=False) + "\n")
+    return full
+
+
+def load_checkpoint(folder: str | Path) -> Checkpoint:
+    """Read a run's tower, checked against its card.
+
+    Raises:
+        TowerError: A file is missing, damaged, or of another tower; the sentence says which.
+    """
+    folder = Path(folder)
+    card = read_card(folder)
+    data = read_checked(folder / WEIGHTS_FILE, card["weights"])
+    tensors = unpack(data, folder / WEIGHTS_FILE)
+    try:
+        spec = InputSpec.from_json(card["input"])
+        tower = make_tower(card["tower"], spec, embedding_dim=card["embedding_dim"])
+        emotions = tuple(str(name) for name in card["emotions"])
+        tower.load_state_dict(_part(tensors, "tower."))
+        head = tower.make_head(len(emotions)) if card["has_head"] else None
+        if head is not None:
+            head.load_state_dict(_part(tensors, "head."))
+            head.eval()
+    except (ConfigError, KeyError, TypeError, RuntimeError) as error:
+        raise TowerError(
+            f"The tower in {folder} does not fit its card ({str(error).splitlines()[0]}); train or copy the run again."
+        ) from error
+    tower.eval()
+    if tower.fingerprint != card["fingerprint"]:
+        raise TowerError(
+            f"The tower in {folder} has the fingerprint {tower.fingerprint[:12]}, its card says "
+            f"{str(card['fingerprint'])[:12]}; the two files belong to different runs."
+        )
+    return Checkpoint(tower, head, emotions, card)
+
+
+def read_card(folder: Path) -> dict[str, Any]:
+    """Read and check a run's ``card.json``.
+
+    Raises:
+        TowerError: It is missing, no JSON object, or lacks a field.
+    """
+    path = folder / CARD_FILE
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise TowerError(f"{folder} is not a finished run: it has no {CARD_FILE}. Give the folder that emotions train "
+                         "wrote.") from error
+    except (OSError, ValueError) as error:
+        raise TowerError(f"{path} cannot be read as JSON ({error}); copy it from a good run.") from error
+    needed = ("tower", "input", "embedding_dim", "metric", "fingerprint", "emotions", "has_head", "weights")
+    missing = [key for key in needed if not isinstance(card, dict) or key not in card]
+    if missing:
+        raise TowerError(f"{path} lacks {', '.join(missing)}; it is not a card of this toolkit.")
+    if card.get("format_version") != FORMAT_VERSION:
+        raise TowerError(f"{path} has format version {card.get('format_version')!r}; this toolkit reads version 1.")
+    result: dict[str, Any] = card
+    return result
+
+
+def read_checked(path: Path, entry: Any) -> bytes:
+    """Read a file and check its size and SHA-256 against ``{"bytes": …, "sha256": …}`` before anything parses it.
+
+    Raises:
+        TowerError: It is missing or differs.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise TowerError(f"{path} cannot be read ({error.strerror or error}).") from error
+    if not isinstance(entry, dict) or entry.get("sha256") != hashlib.sha256(data).hexdigest():
+        raise TowerError(
+            f"{path} is damaged or not the file that was saved ({len(data)} bytes, checksum differs from the card's)."
+        )
+    return data
+
+
+def pack(tensors: Mapping[str, Tensor]) -> bytes:
+    """Tensors as safetensors bytes; names and values only."""
+    return bytes(save_tensors({key: value.detach().cpu().contiguous() for key, value in tensors.items()}))
+
+
+def unpack(data: bytes, path: Path) -> dict[str, Tensor]:
+    """Safetensors bytes as tensors.
+
+    Raises:
+        TowerError: The bytes are no safetensors file; ``path`` names it.
+    """
+    try:
+        return load_tensors(data)
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise TowerError(f"{path} is not a safetensors file ({error}).") from error
+
+
+def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {key[len(prefix) :]: value for key, value in tensors.items() if key.startswith(prefix)}
+
+
+def initialise_from(tower: Tower, folder: str | Path) -> list[str]:
+    """Start a tower from another run's weights, where they fit: same name and shape.
+
+    The way the siamese paper moved from CK+ at 48x48 to KDEF at 100x100: convolutions carried over, the fully
+    connected layer made anew.
+
+    Args:
+        tower: Changed in place.
+        folder: A run, of the same architecture at any input size.
+
+    Returns:
+        Names of the weights that were left as they are (new), for telling the person.
+
+    Raises:
+        TowerError: The run cannot be read, or nothing of it fits.
+    """
+    folder = Path(folder)
+    card = read_card(folder)
+    if card["tower"] != tower.name:
+        raise TowerError(f"{folder} holds a {card['tower']} tower; a {tower.name} tower was to be started from it.")
+    saved = _part(unpack(read_checked(folder / WEIGHTS_FILE, card["weights"]), folder / WEIGHTS_FILE), "tower.")
+    own = tower.state_dict()
+    fitting = {key: value for key, value in saved.items() if key in own and own[key].shape == value.shape}
+    if not fitting:
+        raise TowerError(f"No weight of {folder} fits the {tower.name} tower asked for.")
+    with torch.no_grad():
+        tower.load_state_dict({**own, **fitting})
+    return sorted(set(own) - set(fitting))
+
+
+__all__ = [
+    "Checkpoint",
+    "EmotionsError",
+    "initialise_from",
+    "load_checkpoint",
+    "pack",
+    "read_card",
+    "read_checked",
+    "save_checkpoint",
+    "unpack",
+]

@@ -1,0 +1,191 @@
+"""What a training run is told: a frozen, checked configuration, and the TOML recipes it is read from."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, Mapping, Optional
+
+from galleries.errors import ConfigError, unknown_name
+from siamese.augment import Augmentation
+from siamese.losses import parse_loss
+from siamese.sampling import SAMPLERS
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+OPTIMIZERS = ("sgd", "adam", "adamw")
+SCHEDULES = ("constant", "one-cycle", "cosine", "plateau")
+PRECISIONS = ("auto", "float32", "bfloat16", "float16")
+MONITORS = ("knn", "softmax")
+CLASS_WEIGHTS = ("none", "balanced", "sqrt")
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """Everything that decides the numbers of a run, given the data and the split.
+
+    Attributes:
+        tower: A name of ``siamese.towers.tower_names()``.
+        input_size: Sides of a square input in pixels; None for the tower's own.
+        embedding_dim: Length of the vectors; None for the tower's own.
+        weights: ``"imagenet"`` for a torchvision tower's pretrained weights, else None.
+        loss: A loss or a sum of them: ``"supcon"``, ``"0.5*supcon+cross-entropy"``.
+        loss_options: Keyword arguments by loss name.
+        miner: A name of ``siamese.losses.MINERS``, or None.
+        miner_options: The miner's keyword arguments.
+        sampler: ``"shuffle"``, ``"pk"`` or ``"pairs"``.
+        classes_per_batch: P of ``pk``; None for all.
+        epochs: Passes over the training pictures, 1 or more.
+        batch_size: Pictures in a batch, over all processes.
+        optimizer: ``"sgd"`` (Nesterov), ``"adam"`` or ``"adamw"``.
+        lr: Highest learning rate.
+        momentum: SGD's momentum, Adam's beta 1.
+        weight_decay: On weights of two or more dimensions; biases and norms are left alone.
+        schedule: ``"constant"``, ``"one-cycle"``, ``"cosine"`` or ``"plateau"`` (ReduceLROnPlateau on the monitor).
+        warmup: Fraction of the steps over which ``one-cycle`` and ``cosine`` rise.
+        plateau_factor: What ``plateau`` multiplies the rate with.
+        plateau_patience: Epochs without a better value that ``plateau`` waits.
+        min_lr: Lowest rate.
+        early_stop: Epochs without a better value after which training ends; None for never.
+        monitor: ``"knn"`` or ``"softmax"``: the validation accuracy that chooses the best checkpoint.
+        label_smoothing: For cross-entropy, 0-1.
+        class_weights: ``"none"``, ``"balanced"`` (N / (C n)) or ``"sqrt"`` of it, for cross-entropy.
+        ema: Decay of the weight average (e.g. 0.998), 0 for none. Validation and the saved tower use the average.
+        gradient_clip: Largest gradient norm, 0 for no limit.
+        precision: ``"auto"`` (the faster of float32 and bfloat16, timed on the spot), or by name.
+        n_neighbors: k of the validation vote.
+        val_references: Training pictures, chosen by class share, that validation searches; None for all.
+        seed: Of everything random.
+        augment: The batch augmentation.
+    """
+
+    tower: str = "compact"
+    input_size: Optional[int] = None
+    embedding_dim: Optional[int] = None
+    weights: Optional[str] = None
+    loss: str = "0.5*supcon+cross-entropy"
+    loss_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    miner: Optional[str] = None
+    miner_options: Mapping[str, Any] = field(default_factory=dict)
+    sampler: str = "shuffle"
+    classes_per_batch: Optional[int] = None
+    epochs: int = 30
+    batch_size: int = 128
+    optimizer: str = "sgd"
+    lr: float = 0.1
+    momentum: float = 0.9
+    weight_decay: float = 5e-4
+    schedule: str = "one-cycle"
+    warmup: float = 0.2
+    plateau_factor: float = 0.1
+    plateau_patience: int = 5
+    min_lr: float = 1e-6
+    early_stop: Optional[int] = None
+    monitor: str = "knn"
+    label_smoothing: float = 0.1
+    class_weights: str = "none"
+    ema: float = 0.998
+    gradient_clip: float = 5.0
+    precision: str = "auto"
+    n_neighbors: int = 15
+    val_references: Optional[int] = 5000
+    seed: int = 0
+    augment: Augmentation = field(default_factory=Augmentation)
+
+    def __post_init__(self) -> None:
+        parse_loss(self.loss)
+        for kind, name, valid in (
+            ("sampler", self.sampler, SAMPLERS),
+            ("optimizer", self.optimizer, OPTIMIZERS),
+            ("schedule", self.schedule, SCHEDULES),
+            ("precision", self.precision, PRECISIONS),
+            ("monitor", self.monitor, MONITORS),
+            ("class weighting", self.class_weights, CLASS_WEIGHTS),
+        ):
+            if name not in valid:
+                raise unknown_name(kind, str(name), valid)
+        self._whole("epochs", 1)
+        self._whole("batch_size", 2)
+        self._whole("n_neighbors", 1)
+        self._whole("plateau_patience", 0)
+        self._whole("seed", 0)
+        for name in ("input_size", "embedding_dim", "early_stop", "val_references", "classes_per_batch"):
+            if getattr(self, name) is not None:
+                self._whole(name, 1)
+        self._within("lr", 0, 100, open_low=True)
+        for name in ("momentum", "label_smoothing", "ema", "plateau_factor", "warmup"):
+            self._within(name, 0, 1)
+        for name in ("weight_decay", "gradient_clip", "min_lr"):
+            self._within(name, 0, 1e6)
+
+    def _whole(self, name: str, low: int) -> None:
+        value = getattr(self, name)
+        if isinstance(value, bool) or not isinstance(value, int) or value < low:
+            raise ConfigError(f"{name} = {value!r} was given; give a whole number from {low} up.")
+
+    def _within(self, name: str, low: float, high: float, open_low: bool = False) -> None:
+        value = getattr(self, name)
+        good = isinstance(value, (int, float)) and not isinstance(value, bool) and low <= value <= high
+        if not good or (open_low and value == low):
+            raise ConfigError(f"{name} = {value!r} was given; give a number from {low:g} to {high:g}.")
+
+    def with_options(self, **options: Any) -> TrainingConfig:
+        """A copy with the options that are not None replaced."""
+        return replace(self, **{key: value for key, value in options.items() if value is not None})
+
+    def to_json(self) -> dict[str, Any]:
+        """The configuration as a plain dict; :func:`config_from_mapping` reads it back."""
+        return asdict(self)
+
+
+def config_from_mapping(values: Mapping[str, Any], source: str = "the recipe") -> TrainingConfig:
+    """Make a configuration from a recipe's or card's values.
+
+    Args:
+        values: Any of :class:`TrainingConfig`'s attributes; ``augment`` is a table of :class:`Augmentation`'s.
+        source: What to call it in an error.
+
+    Raises:
+        ConfigError: A key is unknown or a value is out of range.
+    """
+    known = {item.name for item in fields(TrainingConfig)}
+    for key in values:
+        if key not in known:
+            raise ConfigError(f"In {source}: {unknown_name('training option', key, known)}")
+    options = dict(values)
+    try:
+        if "augment" in options:
+            options["augment"] = Augmentation(**options["augment"])
+        return TrainingConfig(**options)
+    except ConfigError as error:
+        raise ConfigError(f"In {source}: {error}") from error
+    except TypeError as error:
+        raise ConfigError(f"In {source}: an option has a value of the wrong kind ({error}).") from error
+
+
+def load_recipe(path: Path) -> tuple[TrainingConfig, dict[str, Any]]:
+    """Read a recipe.
+
+    Args:
+        path: A TOML file: ``[about]`` (title, source, notes) and ``[training]`` (see :class:`TrainingConfig`).
+
+    Returns:
+        The configuration and the ``[about]`` table.
+
+    Raises:
+        ConfigError: The file is missing, no TOML, or holds an unknown or impossible option.
+    """
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ConfigError(f"The recipe {path} does not exist.") from error
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"The recipe {path} cannot be read as TOML ({error}).") from error
+    extra = sorted(set(values) - {"about", "training"})
+    if extra or not isinstance(values.get("training", {}), dict) or not isinstance(values.get("about", {}), dict):
+        raise ConfigError(f"The recipe {path} may hold the tables [about] and [training] only; got {extra}.")
+    return config_from_mapping(values.get("training", {}), f"the recipe {path.name}"), values.get("about", {})

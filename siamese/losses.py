@@ -1,0 +1,297 @@
+"""What training minimises: metric losses on vectors, cross-entropy on class scores, or a weighted sum of both."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, Callable, Mapping
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from galleries.errors import ConfigError, require, unknown_name
+
+
+class ContrastiveLoss(nn.Module):
+    """The siamese paper's eq. 3 (Hadsell, Chopra and LeCun, "Dimensionality Reduction by Learning an Invariant Mapping").
+
+    ``L = (1 - y) D² / 2 + y max(0, m - D)² / 2`` with D the Euclidean distance of a pair and y = 0 for the same class.
+    Similar pairs are pulled together, different ones pushed until they are ``margin`` apart.
+
+    Args:
+        margin: m, in the units of the embedding's Euclidean distance.
+        pairing: ``"adjacent"``: rows 0-1, 2-3, … are the pairs (a batch of ``sampling.pair_batches``).
+            ``"all"``: every pair of the batch, same and different pairs weighing half each, whatever their number.
+    """
+
+    def __init__(self, margin: float = 1.0, pairing: str = "all") -> None:
+        super().__init__()
+        if not margin > 0:
+            raise ConfigError(f"A contrastive margin of {margin} was given; it must be above 0.")
+        if pairing not in ("all", "adjacent"):
+            raise unknown_name("pairing", pairing, ["all", "adjacent"])
+        self.margin = float(margin)
+        self.pairing = pairing
+
+    def forward(self, vectors: Tensor, labels: Tensor) -> Tensor:
+        """Vectors float32 (B, D) and labels int64 (B,) to the mean loss of their pairs; 0 where there is no pair."""
+        if self.pairing == "adjacent":
+            even = len(vectors) // 2 * 2
+            first, second = vectors[0:even:2], vectors[1:even:2]
+            different = (labels[0:even:2] != labels[1:even:2]).float()
+            return self.pair_losses(_distance(first, second), different).sum() / max(1, even // 2)
+        upper = torch.triu_indices(len(vectors), len(vectors), 1, device=vectors.device)
+        different = (labels[upper[0]] != labels[upper[1]]).float()
+        # ‖a - b‖² = ‖a‖² + ‖b‖² - 2ab, which needs no (pairs, D) array
+        squares = vectors.square().sum(1)
+        squared = squares[:, None] + squares[None, :] - 2 * vectors @ vectors.T
+        distances = (squared[upper[0], upper[1]].clamp_min(0) + 1e-12).sqrt()
+        losses = self.pair_losses(distances, different)
+        alike = 1 - different
+        pull = (losses * alike).sum() / alike.sum().clamp_min(1)
+        push = (losses * different).sum() / different.sum().clamp_min(1)
+        return (pull + push) / 2
+
+    def pair_losses(self, distances: Tensor, different: Tensor) -> Tensor:
+        """Eq. 3 of each pair.
+
+        Args:
+            distances: D, float32 (P,), not negative.
+            different: y, float32 (P,): 0 for a pair of the same class, 1 for two classes.
+
+        Returns:
+            float32 (P,).
+        """
+        pull = 0.5 * distances.square()
+        push = 0.5 * (self.margin - distances).clamp_min(0).square()
+        return (1 - different) * pull + different * push
+
+
+def _distance(first: Tensor, second: Tensor) -> Tensor:
+    return ((first - second).square().sum(1) + 1e-12).sqrt()  # the small number keeps the gradient finite at 0
+
+
+def _pml(name: str) -> Callable[..., nn.Module]:
+    def make(**options: Any) -> nn.Module:
+        loss: nn.Module = getattr(require("pytorch_metric_learning.losses", "train"), name)(**options)
+        return loss
+
+    return make
+
+
+LOSSES: dict[str, Callable[..., nn.Module]] = {
+    "contrastive": ContrastiveLoss,
+    "triplet": _pml("TripletMarginLoss"),
+    "supcon": _pml("SupConLoss"),
+    "ntxent": _pml("NTXentLoss"),
+    "multi-similarity": _pml("MultiSimilarityLoss"),
+    "circle": _pml("CircleLoss"),
+    "lifted": _pml("GeneralizedLiftedStructureLoss"),
+    "n-pairs": _pml("NPairsLoss"),
+    "arcface": _pml("ArcFaceLoss"),
+    "cosface": _pml("CosFaceLoss"),
+    "sphereface": _pml("SphereFaceLoss"),
+    "subcenter-arcface": _pml("SubCenterArcFaceLoss"),
+    "normalized-softmax": _pml("NormalizedSoftmaxLoss"),
+    "proxy-anchor": _pml("ProxyAnchorLoss"),
+    "proxy-nca": _pml("ProxyNCALoss"),
+    "soft-triple": _pml("SoftTripleLoss"),
+}
+"""Metric losses: eq. 3, and pytorch-metric-learning's by name. ``cross-entropy`` is the softmax baseline's."""
+
+CLASSIFYING = {
+    "arcface",
+    "cosface",
+    "sphereface",
+    "subcenter-arcface",
+    "normalized-softmax",
+    "proxy-anchor",
+    "proxy-nca",
+    "soft-triple",
+}
+"""Losses with weights of their own, one or more proxies a class."""
+
+MINERS: dict[str, str] = {
+    "batch-hard": "BatchHardMiner",
+    "batch-easy-hard": "BatchEasyHardMiner",
+    "semihard": "TripletMarginMiner",
+    "multi-similarity": "MultiSimilarityMiner",
+    "pair-margin": "PairMarginMiner",
+    "angular": "AngularMiner",
+}
+"""Miners that choose a batch's pairs or triplets, by pytorch-metric-learning's class."""
+
+CROSS_ENTROPY = "cross-entropy"
+
+
+@dataclass(frozen=True)
+class Term:
+    """One weighted loss of a sum: ``0.5*supcon``."""
+
+    name: str
+    weight: float = 1.0
+
+
+def parse_loss(text: str) -> tuple[Term, ...]:
+    """Read a loss as the command line writes it.
+
+    Args:
+        text: ``"supcon"``, ``"cross-entropy"``, or a sum: ``"0.5*supcon+cross-entropy"``.
+
+    Returns:
+        The terms, in order.
+
+    Raises:
+        ConfigError: A name is unknown, a weight is not above 0, or a term is written twice.
+    """
+    terms = []
+    for part in text.split("+"):
+        match = re.fullmatch(r"\s*(?:(\d+\.?\d*(?:e-?\d+)?|\.\d+)\s*\*)?\s*([a-z][a-z-]*)\s*", part.lower())
+        if match is None:
+            raise ConfigError(f"{text!r} is not a loss; write a name or a sum such as '0.5*supcon+cross-entropy'.")
+        weight, name = float(match[1] or 1.0), match[2]
+        name = CROSS_ENTROPY if name in ("softmax", "crossentropy") else name
+        if name != CROSS_ENTROPY and name not in LOSSES:
+            raise unknown_name("loss", name, [*LOSSES, CROSS_ENTROPY])
+        if not weight > 0:
+            raise ConfigError(f"The loss {text!r} gives {name} the weight {weight:g}; it must be above 0.")
+        terms.append(Term(name, weight))
+    if len({term.name for term in terms}) != len(terms):
+        raise ConfigError(f"The loss {text!r} names a term twice; give each once, with its weight.")
+    return tuple(terms)
+
+
+class Objective(nn.Module):
+    """A sum of weighted losses over one batch, gathered over processes when several train together.
+
+    Args:
+        terms: From :func:`parse_loss`.
+        n_classes: Number of emotions.
+        embedding_dim: Length of the vectors.
+        options: Keyword arguments by loss name, such as ``{"contrastive": {"margin": 1.0}}``.
+        miner: A name of :data:`MINERS` for the metric losses of pairs or triplets, or None.
+        miner_options: The miner's keyword arguments.
+        class_weights: float32 (n_classes,) for cross-entropy, or None.
+        label_smoothing: 0-1, for cross-entropy.
+        distributed: Whether pairs are formed across the processes of a ``torchrun``.
+    """
+
+    def __init__(
+        self,
+        terms: tuple[Term, ...],
+        n_classes: int,
+        embedding_dim: int,
+        options: Mapping[str, Mapping[str, Any]] | None = None,
+        miner: str | None = None,
+        miner_options: Mapping[str, Any] | None = None,
+        class_weights: Tensor | None = None,
+        label_smoothing: float = 0.0,
+        distributed: bool = False,
+    ) -> None:
+        super().__init__()
+        self.terms = terms
+        self.distributed = distributed
+        self.label_smoothing = label_smoothing
+        self.register_buffer("class_weights", class_weights, persistent=False)
+        self.class_weights: Tensor | None
+        self.miner = _make_miner(miner, miner_options or {}) if miner else None
+        if miner and not any(t.name != CROSS_ENTROPY and t.name not in CLASSIFYING for t in terms):
+            raise ConfigError(f"The miner {miner!r} needs a loss of pairs or triplets; {_join(terms)} has none.")
+        self.metric = nn.ModuleDict()
+        for term in terms:
+            if term.name == CROSS_ENTROPY:
+                continue
+            loss = _make_loss(term.name, dict((options or {}).get(term.name, {})), n_classes, embedding_dim)
+            self.metric[term.name] = loss
+
+    @property
+    def needs_head(self) -> bool:
+        """Whether class scores are part of the sum."""
+        return any(term.name == CROSS_ENTROPY for term in self.terms)
+
+    def forward(
+        self, vectors: Tensor, scores: Tensor | None, labels: Tensor, soft: Tensor | None = None
+    ) -> tuple[Tensor, dict[str, float]]:
+        """The loss of one batch.
+
+        Args:
+            vectors: float32 (B, D).
+            scores: float32 (B, n_classes) from a head, or None if no term needs them.
+            labels: int64 (B,).
+            soft: float32 (B, n_classes), annotators' votes that cross-entropy takes in place of the labels.
+
+        Returns:
+            The sum as a scalar tensor, and each term's unweighted value.
+        """
+        total = vectors.new_zeros(())
+        parts: dict[str, float] = {}
+        rows, row_labels = (vectors, labels)
+        if self.distributed and len(self.metric):
+            rows, row_labels = gather_across_processes(vectors, labels)
+        mined = self.miner(rows, row_labels) if self.miner is not None else None
+        for term in self.terms:
+            if term.name == CROSS_ENTROPY:
+                if scores is None:
+                    raise ConfigError("Cross-entropy needs a head on the tower; none was made.")
+                target = labels if soft is None else soft
+                value = F.cross_entropy(
+                    scores.float(), target, weight=self.class_weights, label_smoothing=self.label_smoothing
+                )
+            elif mined is not None and term.name not in CLASSIFYING and term.name != "contrastive":
+                value = self.metric[term.name](rows, row_labels, mined)
+            else:
+                value = self.metric[term.name](rows, row_labels)
+            total = total + term.weight * value
+            parts[term.name] = float(value.detach())
+        return total, parts
+
+
+def _join(terms: tuple[Term, ...]) -> str:
+    return "+".join(term.name for term in terms)
+
+
+def _make_loss(name: str, options: dict[str, Any], n_classes: int, embedding_dim: int) -> nn.Module:
+    if name in CLASSIFYING:
+        options = {"num_classes": n_classes, "embedding_size": embedding_dim, **options}
+    try:
+        return LOSSES[name](**options)
+    except TypeError as error:
+        raise ConfigError(f"The loss {name!r} does not take the options {options}: {error}.") from error
+
+
+def _make_miner(name: str, options: Mapping[str, Any]) -> nn.Module:
+    if name not in MINERS:
+        raise unknown_name("miner", name, MINERS)
+    defaults = {"type_of_triplets": "semihard"} if name == "semihard" else {}
+    try:
+        made = getattr(require("pytorch_metric_learning.miners", "train"), MINERS[name])(**{**defaults, **options})
+    except TypeError as error:
+        raise ConfigError(f"The miner {name!r} does not take the options {dict(options)}: {error}.") from error
+    miner: nn.Module = made
+    return miner
+
+
+def gather_across_processes(vectors: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """The rows of every process of a ``torchrun``, so that pairs form across them.
+
+    Gradients reach this process' own rows, multiplied by the number of processes: averaging over processes, as
+    DistributedDataParallel does, then gives exactly the gradient of one process holding the whole batch.
+
+    Args:
+        vectors: float32 (B, D), B alike in every process.
+        labels: int64 (B,).
+
+    Returns:
+        Vectors (B * processes, D) and labels (B * processes,), in the order of the ranks.
+    """
+    world, rank = torch.distributed.get_world_size(), torch.distributed.get_rank()
+    every_vector = [torch.empty_like(vectors) for _ in range(world)]
+    every_label = [torch.empty_like(labels) for _ in range(world)]
+    torch.distributed.all_gather(every_vector, vectors.detach().contiguous())
+    torch.distributed.all_gather(every_label, labels.contiguous())
+    own = vectors.view_as(vectors)
+    if own.requires_grad:
+        own.register_hook(lambda gradient: gradient * world)
+    every_vector[rank] = own
+    return torch.cat(every_vector), torch.cat(every_label)

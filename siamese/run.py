@@ -1,0 +1,143 @@
+"""A run: what was asked for, and the folder that keeps it with everything it makes.
+
+``run.json`` is written first, so that a run stopped at any moment can be resumed with nothing but its folder.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Optional
+
+from galleries.atomic import write_text
+from galleries.errors import SplitError, TrainingError
+from siamese.config import TrainingConfig, config_from_mapping
+from siamese.datasets import FaceDataset, load_dataset, write_skip_report
+from siamese.datasets.reading import Progress
+from siamese.splits import Split, load_split, make_split, parse_ratios
+
+RUN_FILE = "run.json"
+SPLIT_FILE = "split.json"
+SKIPPED_FILE = "skipped.tsv"
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """What a person asked to train, enough to repeat it.
+
+    Attributes:
+        data: The data set's path, or ``"synthetic"``.
+        training: The configuration as a plain dict.
+        recipe: Name of the recipe it was made from.
+        format: Forced layout, or None.
+        ferplus: FER+ votes to lay over FER-2013, or None.
+        soft: Whether cross-entropy trains on those votes themselves.
+        emotions: The emotions kept, any spelling, or None for all.
+        split: ``"auto"``, a method, or the path of a split.json.
+        ratios: ``"70/15/15"``.
+        init: A run whose weights to start from, or None.
+    """
+
+    data: str
+    training: dict[str, Any]
+    recipe: str = ""
+    format: Optional[str] = None
+    ferplus: Optional[str] = None
+    soft: bool = False
+    emotions: Optional[tuple[str, ...]] = None
+    split: str = "auto"
+    ratios: str = "70/15/15"
+    init: Optional[str] = None
+
+    @property
+    def config(self) -> TrainingConfig:
+        """The checked configuration."""
+        return config_from_mapping(self.training, "the run's configuration")
+
+    def save(self, folder: Path) -> None:
+        """Write ``run.json``."""
+        write_text(folder / RUN_FILE, json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n")
+
+    @classmethod
+    def read(cls, folder: Path) -> RunRequest:
+        """Read ``run.json`` back.
+
+        Raises:
+            TrainingError: The folder is no run, or the file is damaged.
+        """
+        path = folder / RUN_FILE
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+            unknown = set(values) - {item.name for item in fields(cls)}
+            if unknown:
+                raise ValueError(f"unknown entries {sorted(unknown)}")
+            if values.get("emotions") is not None:
+                values["emotions"] = tuple(values["emotions"])
+            request = cls(**values)
+            request.config  # noqa: B018 - checks the configuration
+        except FileNotFoundError as error:
+            raise TrainingError(
+                f"{folder} is not a run: it has no {RUN_FILE}. Give the folder that emotions train wrote."
+            ) from error
+        except (OSError, ValueError, TypeError, AttributeError) as error:
+            raise TrainingError(f"{path} is damaged ({error}); start the run anew.") from error
+        return request
+
+
+def prepare_data(
+    request: RunRequest, folder: Path, progress: Optional[Progress] = None, resume: bool = False
+) -> tuple[FaceDataset, Split]:
+    """Read a run's data set and split it; the split and the list of skipped pictures are kept in the folder.
+
+    Args:
+        request: What was asked for.
+        folder: The run.
+        progress: Called with (done, total) while reading.
+        resume: Use the split in the folder.
+
+    Returns:
+        The data set, restricted to the wanted emotions, and its split.
+
+    Raises:
+        DataError: The data cannot be used.
+        SplitError: The split cannot be made, or the data set has changed since the run began.
+    """
+    dataset = load_dataset(
+        request.data, request.format, ferplus=request.ferplus, soft=request.soft, progress=progress
+    )
+    if request.emotions:
+        dataset = dataset.select(request.emotions)
+    kept = folder / SPLIT_FILE
+    if resume and kept.is_file():
+        return dataset, load_split(kept, dataset)
+    if request.split.endswith(".json"):
+        split = load_split(request.split, dataset)
+    else:
+        split = make_split(dataset, request.split, parse_ratios(request.ratios), request.config.seed)
+    if len(split.val) == 0:
+        raise SplitError(
+            f"The split {request.split} ({request.ratios}) leaves no validation pictures; give --ratios with three "
+            "parts, such as 70/15/15."
+        )
+    split.save(kept, dataset)
+    if dataset.skipped:
+        write_skip_report(dataset, folder / SKIPPED_FILE)
+    return dataset, split
+
+
+def data_card(dataset: FaceDataset, split: Split, request: RunRequest) -> dict[str, Any]:
+    """What a checkpoint's card says of its data, split and recipe."""
+    return {
+        "data": {
+            "name": dataset.name,
+            "format": dataset.format,
+            "path": request.data,
+            "pictures": len(dataset),
+            "skipped": len(dataset.skipped),
+            "counts": {name: dataset.counts(rows) for name, rows in split.parts().items()},
+            "ferplus": request.ferplus is not None,
+        },
+        "split": {"method": split.method, "seed": split.seed, "digest": split.digest, "notes": list(split.notes)},
+        "recipe": request.recipe,
+    }

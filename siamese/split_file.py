@@ -1,0 +1,125 @@
+"""A split: which rows are trained, validated and tested on, and the JSON file that keeps it with a run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from galleries.atomic import write_text
+from galleries.errors import SplitError
+from siamese.datasets.base import SPLIT_NAMES, FaceDataset
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Split:
+    """Rows of a data set for training, validation and test.
+
+    Attributes:
+        train: int64 row numbers, rising.
+        val: As ``train``; may be empty.
+        test: As ``train``; may be empty.
+        method: How it was made: one of :data:`siamese.splits.METHODS` without ``auto``.
+        seed: The seed it was drawn with.
+        ratios: Wished shares of train, val and test; they sum to 1.
+        digest: Hex digest of the ids in each part: equal exactly for equal splits.
+        notes: Sentences about what had to be decided, for the person.
+    """
+
+    train: NDArray[np.int64]
+    val: NDArray[np.int64]
+    test: NDArray[np.int64]
+    method: str
+    seed: int
+    ratios: tuple[float, float, float]
+    digest: str
+    notes: tuple[str, ...] = ()
+
+    def parts(self) -> dict[str, NDArray[np.int64]]:
+        """The rows of ``train``, ``val`` and ``test`` by name."""
+        return {"train": self.train, "val": self.val, "test": self.test}
+
+    def to_json(self, dataset: FaceDataset) -> dict[str, Any]:
+        """The split as a plain dict: how it was made, and the ids of every part."""
+        return {
+            "version": VERSION,
+            "dataset": dataset.name,
+            "method": self.method,
+            "seed": self.seed,
+            "ratios": list(self.ratios),
+            "digest": self.digest,
+            "notes": list(self.notes),
+            **{name: [dataset.ids[int(row)] for row in rows] for name, rows in self.parts().items()},
+        }
+
+    def save(self, path: str | Path, dataset: FaceDataset) -> None:
+        """Write the split to a JSON file, atomically.
+
+        Raises:
+            EmotionsError: The file cannot be written; what was there before is unharmed.
+        """
+        write_text(path, json.dumps(self.to_json(dataset), indent=1, ensure_ascii=True) + "\n")
+
+
+def load_split(path: str | Path, dataset: FaceDataset) -> Split:
+    """Read a saved split back for a data set.
+
+    Args:
+        path: The JSON file that :meth:`Split.save` wrote.
+        dataset: The faces; it may hold more pictures than the split names, not fewer.
+
+    Raises:
+        SplitError: The file is missing, damaged, changed, or names pictures the data set lacks.
+    """
+    body = _read_json(Path(path))
+    row_of = {face_id: row for row, face_id in enumerate(dataset.ids)}
+    ids = [body[name] for name in SPLIT_NAMES]
+    named = [face_id for part in ids for face_id in part]
+    missing = [face_id for face_id in named if face_id not in row_of]
+    if missing:
+        raise SplitError(
+            f"{path} names {len(missing)} of {len(named)} pictures that are not in {dataset.name} ({dataset.root}), "
+            f"such as {missing[0]!r}; it was made for other data or other emotions, so give those, or make a new split."
+        )
+    if len(set(named)) != len(named) or digest_ids(ids) != body["digest"]:
+        raise SplitError(f"{path} was changed or damaged after it was saved (its digest differs); make a new split.")
+    train, val, test = (np.array(sorted(row_of[face_id] for face_id in part), np.int64) for part in ids)
+    notes = list(body["notes"])
+    if len(named) < len(dataset):
+        notes.append(f"{len(dataset) - len(named)} pictures of {dataset.name} are in no part of the saved split.")
+    ratios = (float(body["ratios"][0]), float(body["ratios"][1]), float(body["ratios"][2]))
+    return Split(train, val, test, body["method"], body["seed"], ratios, body["digest"], tuple(notes))
+
+
+def digest_ids(ids: Sequence[Sequence[str]]) -> str:
+    """Hex digest over the sorted ids of each part: what tells whether two splits are equal."""
+    text = json.dumps([sorted(part) for part in ids])
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    """A saved split's fields, each of the right type."""
+    try:
+        body = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError as error:
+        raise SplitError(f"{path} does not exist; give the split.json of a run.") from error
+    except (OSError, ValueError) as error:
+        raise SplitError(f"{path} cannot be read as a saved split ({error}); make a new split.") from error
+    if not isinstance(body, dict) or body.get("version") != VERSION:
+        raise SplitError(f"{path} is no split of version {VERSION}, the one this toolkit reads; make a new split.")
+    lists = [body.get(name) for name in (*SPLIT_NAMES, "notes")]
+    texts = all(isinstance(part, list) and all(isinstance(entry, str) for entry in part) for part in lists)
+    ratios = body.get("ratios")
+    numbers = isinstance(ratios, list) and len(ratios) == 3 and all(isinstance(r, (int, float)) for r in ratios)
+    plain = all(isinstance(body.get(name), kind) for name, kind in (("method", str), ("seed", int), ("digest", str)))
+    if not (texts and numbers and plain):
+        raise SplitError(f"{path} lacks a field of a saved split, or holds a wrong one; make a new split.")
+    return body

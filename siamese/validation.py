@@ -1,0 +1,139 @@
+"""What is looked at after every epoch: the k-NN vote and softmax accuracy on validation, and whether vectors collapse."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Optional
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from galleries.index import VectorIndex
+from galleries.voting import decide, vote
+from siamese.datasets.base import FaceDataset
+from siamese.feeding import PixelFeed, encode
+from siamese.towers import Tower
+
+
+@dataclass(frozen=True)
+class Validation:
+    """One epoch's result.
+
+    Attributes:
+        knn: Share of validation pictures whose neighbours' vote is right, 0-1.
+        softmax: The head's accuracy, or None without a head.
+        spread: Mean distance of two validation vectors, in units of the metric.
+        collapsed: Whether all distances are alike: vectors (nearly) equal.
+    """
+
+    knn: float
+    softmax: Optional[float]
+    spread: float
+    collapsed: bool
+
+
+def reference_sample(
+    labels: NDArray[np.int64], limit: Optional[int], rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """Positions of at most ``limit`` pictures, every class in its share (at least one), sorted."""
+    if limit is None or len(labels) <= limit:
+        return np.arange(len(labels))
+    chosen = []
+    for label in np.unique(labels):
+        rows = np.flatnonzero(labels == label)
+        chosen.append(rng.permutation(rows)[: max(1, round(limit * len(rows) / len(labels)))])
+    return np.sort(np.concatenate(chosen))
+
+
+class Validator:
+    """Scores a tower on the validation pictures against a fixed sample of the training pictures.
+
+    Args:
+        dataset: The data.
+        train: int64 positions of the training pictures.
+        val: int64 positions of the validation pictures, at least one.
+        tower: Gives the input and the metric.
+        n_neighbors: k of the vote (lowered to the number of references if they are fewer).
+        limit: References to search, None for all training pictures.
+        seed: Of the sample.
+    """
+
+    def __init__(
+        self,
+        dataset: FaceDataset,
+        train: NDArray[np.int64],
+        val: NDArray[np.int64],
+        tower: Tower,
+        n_neighbors: int,
+        limit: Optional[int],
+        seed: int,
+    ) -> None:
+        kept = reference_sample(dataset.labels[train], limit, np.random.default_rng([seed, 7]))
+        self.references = PixelFeed(dataset, train[kept], tower.input_spec)
+        self.queries = PixelFeed(dataset, val, tower.input_spec)
+        self.metric = tower.metric
+        self.n_neighbors = min(n_neighbors, len(kept))
+        self.n_classes = len(dataset.emotions)
+
+    def __call__(self, tower: Tower, head: Optional[nn.Module], device: torch.device) -> Validation:
+        """Encode both sides, search, vote, count."""
+        references = encode(tower, self.references, device)
+        queries = encode(tower, self.queries, device)
+        spread, collapsed = collapse(queries, self.metric)
+        knn = 0.0
+        if np.isfinite(references).all() and np.isfinite(queries).all() and not collapsed:
+            knn = knn_accuracy(
+                references, self.references.labels, queries, self.queries.labels, self.metric, self.n_neighbors
+            )
+        softmax = None
+        if head is not None:
+            with torch.inference_mode():
+                scores = head.eval()(torch.from_numpy(queries).to(device))
+            softmax = float((scores.argmax(1).cpu().numpy() == self.queries.labels).mean())
+        return Validation(knn, softmax, spread, collapsed)
+
+
+def knn_accuracy(
+    references: NDArray[np.float32],
+    reference_labels: NDArray[np.int64],
+    queries: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    metric: str,
+    n_neighbors: int,
+) -> float:
+    """Share of queries whose n nearest references vote, weighted by distance, for the right class."""
+    index = VectorIndex.build(references, np.arange(len(references)), metric=metric)
+    distances, neighbours = index.search(queries, n_neighbors)
+    n_classes = int(max(reference_labels.max(), labels.max())) + 1
+    neighbour_labels = np.where(neighbours >= 0, reference_labels[neighbours], -1)
+    scores = vote(distances, neighbour_labels, n_classes)
+    return float((decide(scores, distances, neighbour_labels) == labels).mean())
+
+
+def collapse(vectors: NDArray[np.float32], metric: str, sample: int = 500) -> tuple[float, bool]:
+    """Mean distance of two vectors, and whether they have collapsed: all alike, or not finite.
+
+    Vectors have collapsed when that mean is below a ten-thousandth of their mean length (Euclidean) or below 1e-6
+    (cosine): neighbours are then rounding errors.
+
+    Args:
+        vectors: float32 (N, D).
+        metric: ``"euclidean"`` or ``"cosine"``.
+        sample: Vectors looked at, evenly spaced.
+    """
+    if len(vectors) < 2:
+        return 0.0, False
+    some = vectors[:: max(1, len(vectors) // sample)].astype(np.float64)
+    if not np.isfinite(some).all():
+        return float("nan"), True
+    length = np.linalg.norm(some, axis=1)
+    if metric == "cosine":
+        some = some / np.maximum(length, 1e-12)[:, None]
+    squared = (some**2).sum(1)
+    gaps = np.maximum(squared[:, None] + squared[None, :] - 2 * some @ some.T, 0.0)
+    distances = gaps / 2 if metric == "cosine" else np.sqrt(gaps)
+    mean = float(distances.sum() / (len(some) * (len(some) - 1)))
+    floor = 1e-6 if metric == "cosine" else 1e-4 * float(length.mean())
+    return mean, bool(mean <= floor or length.mean() == 0)
