@@ -51,6 +51,7 @@ class LeakageReport:
             "distinct": self.distinct,
             "duplicate_groups": self.duplicate_groups,
             "conflicting_groups": self.conflicting_groups,
+            "sentences": self.sentences(),
         }
 
     def sentences(self) -> list[str]:

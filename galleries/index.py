@@ -85,6 +85,7 @@ class VectorIndex:
             lists = list_count(len(ready))
             native = faiss.IndexIVFFlat(faiss.IndexFlat(dim, measure), dim, lists, measure)
             native.nprobe = max(1, -(-lists // 8))  # an eighth of the lists, rounded up; stored in the file
+            native.cp.min_points_per_centroid = 1  # keeps FAISS from printing about small galleries
             native.train(ready)
         elif kind == "hnsw":
             graph = faiss.IndexHNSWFlat(dim, 32, measure)

@@ -9,7 +9,7 @@ A state is ``gallery.json`` and the payload files it names, each with its size a
 A kill before 2 leaves the old state (the ``.next`` files are litter, cleared by the next save); a kill after it leaves
 the new one, since a reader takes the plain file or the ``.next`` one, whichever has the checksum that ``gallery.json``
 states, and the next save finishes the moves. ``index.faiss`` is a whole index that plain FAISS opens at every moment.
-A reader that meets a save in progress reads again. Savers wait for one another by a lock on the folder.
+A reader that meets a save in progress waits for its end. Savers wait for one another by a lock on the folder.
 
 Checksums are verified before any other library sees a byte. Only the names in :data:`PAYLOAD` are ever opened, and
 never through a link, so a gallery from a stranger cannot point elsewhere.
@@ -23,6 +23,7 @@ import hashlib
 import json
 import os
 import stat
+import string
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
 
@@ -37,7 +38,6 @@ PAYLOAD: Tuple[str, ...] = ("index.faiss", "references.jsonl", "thumbnails.npy",
 
 _BOOKKEEPING = ("format", "version", "files", "checksum")
 _HEADER_LIMIT = 1 << 24  # bytes
-_ATTEMPTS = 20  # readings before a save in progress is taken for damage
 
 
 def checksum(data: bytes) -> str:
@@ -57,18 +57,19 @@ def read_state(folder: Path) -> Tuple[Dict[str, Any], Dict[str, bytes], str]:
     Raises:
         GalleryError: It is missing, no gallery, damaged, or of a newer version.
     """
+    try:
+        return _read_once(folder)
+    except GalleryError:  # damage, or a save in progress: the lock tells which
+        if not folder.is_dir():
+            raise
+        with _locked(folder, shared=True):
+            return _read_once(folder)
+
+
+def _read_once(folder: Path) -> Tuple[Dict[str, Any], Dict[str, bytes], str]:
     header = _read_header(folder)
-    for _ in range(_ATTEMPTS):
-        try:
-            files = {name: _read_payload(folder, name, entry) for name, entry in header["files"].items()}
-        except GalleryError:
-            again = _read_header(folder)
-            if again["checksum"] == header["checksum"]:
-                raise
-            header = again  # a save came between
-        else:
-            return {k: v for k, v in header.items() if k not in _BOOKKEEPING}, files, header["checksum"]
-    raise GalleryError(f"{folder} was saved over and over while it was being read; try again.")
+    files = {name: _read_payload(folder, name, entry) for name, entry in header["files"].items()}
+    return {key: value for key, value in header.items() if key not in _BOOKKEEPING}, files, header["checksum"]
 
 
 def write_state(
@@ -124,13 +125,21 @@ def _write_locked(folder: Path, header: Mapping[str, Any], files: Mapping[str, b
         sync(folder)
         fresh.replace(folder / HEADER)
     except BaseException:
-        for path in [fresh, *(_next_path(folder, name, entry) for name, entry in changed.items())]:
-            with contextlib.suppress(OSError):
-                path.unlink()
+        if not _is_current(folder, header):  # an interruption may come just after the moment of change
+            for path in [fresh, *(_next_path(folder, name, entry) for name, entry in changed.items())]:
+                with contextlib.suppress(OSError):
+                    path.unlink()
         raise
     with contextlib.suppress(OSError):  # the new state stands; readers find what could not be moved yet
         sync(folder)
         _settle(folder)
+
+
+def _is_current(folder: Path, header: Mapping[str, Any]) -> bool:
+    try:
+        return bool(_read_header(folder)["checksum"] == header["checksum"])
+    except GalleryError:
+        return False
 
 
 def _settle(folder: Path) -> Dict[str, Any]:
@@ -173,9 +182,13 @@ def _read_header(folder: Path) -> Dict[str, Any]:
     if header.get("checksum") != _header_checksum(header) or not isinstance(files, dict):
         raise GalleryError(f"{folder / HEADER} is damaged: its checksum differs; build the gallery anew.")
     for name, entry in files.items():
-        if name not in PAYLOAD or not isinstance(entry, dict) or not isinstance(entry.get("size"), int):
+        if name not in PAYLOAD or not isinstance(entry, dict) or not _is_entry(entry.get("size"), entry.get("blake2b")):
             raise GalleryError(f"{folder / HEADER} names a file {name!r} that no gallery has; do not trust it.")
     return header
+
+
+def _is_entry(size: Any, digest: Any) -> bool:
+    return isinstance(size, int) and size >= 0 and isinstance(digest, str) and set(digest) <= set(string.hexdigits)
 
 
 def _header_checksum(header: Mapping[str, Any]) -> str:
@@ -238,16 +251,18 @@ def _make_folder(folder: Path) -> List[Path]:
 
 
 @contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Hold a folder against other savers; where there is no flock (Windows) savers are not kept apart."""
+def _locked(folder: Path, shared: bool = False) -> Iterator[None]:
+    """Hold a folder against savers (shared: of other readers). Where no lock is to be had (Windows) go on without."""
     try:
         import fcntl
-    except ImportError:
+
+        handle = os.open(folder, os.O_RDONLY)
+    except (ImportError, OSError):
         yield
         return
-    handle = os.open(folder, os.O_RDONLY)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        with contextlib.suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
         yield
     finally:
         os.close(handle)

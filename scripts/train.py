@@ -50,6 +50,7 @@ def train(
     init: Optional[Path] = typer.Option(None, help="Start from the weights of this run, where they fit."),
     out: Optional[Path] = typer.Option(None, help="The run's folder. [default: runs/TOWER-DATA-N]"),
     resume: Optional[Path] = typer.Option(None, help="Go on with this run; its own settings are used."),
+    thumbnails: bool = typer.Option(True, help="Keep a 48x48 picture of each reference in the gallery, as evidence."),
     threads: Optional[int] = typer.Option(None, help="CPU threads. [default: PyTorch's choice]"),
     json: bool = typer.Option(False, "--json", help="Print the result as JSON."),
 ) -> None:
@@ -60,7 +61,7 @@ def train(
     """
     console.stop_on_terminate()
     require("torch", "train")
-    from emotions_cli.training_run import find_config, prepare_run, train_run
+    from emotions_cli.training_run import find_config, finish_run, prepare_run, print_report, train_run
     from siamese.run import RunRequest
 
     if resume is not None:
@@ -97,7 +98,12 @@ def train(
         stem = f"{config.tower}-{Path(request.data).name.split('.')[0].split(':')[0]}"
         folder = console.fresh_folder(out, stem)
     run = prepare_run(request, folder, device, threads, resume is not None, json)
-    train_run(run)
+    result = train_run(run)
+    report = finish_run(run, result, thumbnails)
+    if json:
+        console.print_json(report)
+    else:
+        print_report(report, folder)
 
 
 if __name__ == "__main__":

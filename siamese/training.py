@@ -272,7 +272,7 @@ class Trainer:
         pictures, rate = 0, 0.0
         for step, (pixels, rows) in enumerate(self.feed.batches(plan)):
             rate = rate_at(config, epoch * len(plan) + step, config.epochs * len(plan)) * self.plateau.factor
-            loss, terms = self._step(pixels, rows, generator, max(rate, 0.0))
+            loss, terms = self.step(pixels, rows, generator, max(rate, 0.0))
             losses.append(loss)
             for key, value in terms.items():
                 parts.setdefault(key, []).append(value)
@@ -289,9 +289,20 @@ class Trainer:
         row.update({"pictures_per_second": pictures * self.fabric.world_size / trained, "seconds": seconds})
         return row
 
-    def _step(
+    def step(
         self, pixels: Tensor, rows: Any, generator: torch.Generator, rate: float
     ) -> tuple[float, dict[str, float]]:
+        """Train on one batch.
+
+        Args:
+            pixels: uint8 (B, C, H, W).
+            rows: int64 (B,), their positions in the feed.
+            generator: The augmentation's random state.
+            rate: The learning rate.
+
+        Returns:
+            The loss and its parts.
+        """
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         images = self.config.augment(pixels.to(self.fabric.device), generator)

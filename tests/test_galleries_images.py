@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import struct
 import zlib
 from pathlib import Path
@@ -113,10 +114,8 @@ def test_a_cut_off_jpeg_is_a_picture_or_an_error_never_a_crash() -> None:
     whole = encode(np.random.default_rng(0).integers(0, 255, (64, 64), dtype=np.uint8), ".jpg")
     assert decode(whole).shape == (64, 64)
     for length in range(1, len(whole), 97):
-        try:
+        with contextlib.suppress(DataError):
             assert decode(whole[:length]).shape[:2] == (64, 64)
-        except DataError as error:
-            assert "picture" in str(error)
     with pytest.raises(DataError, match="not a picture"):
         decode(whole[:100], "cut.jpg")
 
@@ -141,10 +140,8 @@ def test_unusable_files(tmp_path: Path) -> None:
 @given(st.binary(max_size=200))
 @settings(max_examples=60, deadline=None)
 def test_random_bytes_never_crash(data: bytes) -> None:
-    try:
+    with contextlib.suppress(DataError):
         assert decode(data).dtype == np.uint8
-    except DataError:
-        pass
 
 
 @pytest.mark.parametrize(

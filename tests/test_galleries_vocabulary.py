@@ -6,11 +6,11 @@ from hypothesis import strategies as st
 
 from galleries.errors import DataError
 from galleries.vocabulary import (
+    _ALIASES,
     ALIASES,
     CANONICAL,
     FER2013_LABELS,
     SPANISH,
-    _ALIASES,
     canonical,
     canonical_list,
     fold,

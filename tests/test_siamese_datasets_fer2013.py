@@ -243,7 +243,7 @@ def test_ferplus_follows_the_rows_past_a_skipped_one(tmp_path: Path) -> None:
 
 def test_ferplus_for_other_rows_is_refused(tmp_path: Path) -> None:
     csv = pack(csv_text(6), tmp_path / "fer2013.csv")
-    with pytest.raises(DataError, match="has 5 rows of votes but .* has 6 rows"):
+    with pytest.raises(DataError, match=r"has 5 rows of votes but .* has 6 rows"):
         load(csv, ferplus=ferplus(tmp_path, VOTES[:5]))
     with pytest.raises(DataError, match="another order"):
         load(csv, ferplus=ferplus(tmp_path, VOTES, ["Training"] * 6))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import io
+import os
 from pathlib import Path
 
 import cv2
@@ -348,7 +350,7 @@ def test_recognition_names_what_was_found(tmp_path: Path) -> None:
 def test_nothing_usable_says_why(tmp_path: Path) -> None:
     (tmp_path / "anger").mkdir()
     (tmp_path / "anger/a.jpg").write_text("text")
-    with pytest.raises(DataError, match="no usable face. 1 entries were left out, most of them because"):
+    with pytest.raises(DataError, match=r"no usable face\. 1 entries were left out, most of them because"):
         load(tmp_path)
 
 
@@ -356,7 +358,7 @@ def test_options_belong_to_formats(tmp_path: Path) -> None:
     fill(tmp_path, "anger/1.jpg")
     with pytest.raises(ConfigError, match="crop_margin does not belong to the format folder"):
         load(tmp_path, crop_margin=0.1)
-    with pytest.raises(ConfigError, match="not a known format. Did you mean 'folder'"):
+    with pytest.raises(ConfigError, match=r"not a known format\. Did you mean 'folder'"):
         load(tmp_path, format="foldr")
     with pytest.raises(ConfigError, match="Soft labels"):
         load(tmp_path, soft=True)
@@ -366,7 +368,7 @@ def test_options_belong_to_formats(tmp_path: Path) -> None:
         load(tmp_path, ferplus=tmp_path / "x.csv")
 
 
-@pytest.mark.parametrize("name", [name for name in FORMATS if name != "synthetic"])
+@pytest.mark.parametrize("name", list(FORMATS))
 def test_every_format_refuses_other_paths_with_a_sentence(tmp_path: Path, name: str) -> None:
     (tmp_path / "file.bin").write_bytes(b"\0\1")
     fill(tmp_path / "loose", "x.jpg")
@@ -402,12 +404,24 @@ def test_links_that_go_round_in_a_circle_are_followed_once(tmp_path: Path) -> No
     assert len(load(tmp_path)) == 2
 
 
+def test_a_folder_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(tmp_path, "anger/1.png", "fear/2.png")
+    scandir = os.scandir
+
+    def forbid(path: str) -> object:
+        if str(path).endswith("fear"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", forbid)
+    with pytest.raises(DataError, match=r"fear cannot be read \(Permission denied\)"):
+        load(tmp_path)
+
+
 def test_a_skip_report_can_name_any_file(tmp_path: Path) -> None:
     fill(tmp_path, "anger/1.png")
     (tmp_path / "anger/tab\tand line\n.png").write_text("x")
     dataset = load(tmp_path)
     write_skip_report(dataset, tmp_path / "out.tsv")
-    import csv
-
     rows = list(csv.reader(io.StringIO((tmp_path / "out.tsv").read_text()), delimiter="\t"))
     assert rows[1][0] == "anger/tab\tand line\n.png"

@@ -12,7 +12,7 @@ from siamese.datasets.face_hair import draw_beard, draw_hair_behind, draw_hair_i
 from siamese.datasets.face_model import Person
 from siamese.datasets.face_mouth import draw_mouth
 
-SIDES = ((0, -1.0), (1, 1.0))  # (row of Expression.values, sign of x)
+_SIDES = ((0, -1.0), (1, 1.0))  # (row of Expression.values, sign of x)
 
 
 def draw_person(person: Person, expression: Expression, view: View, background: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -34,10 +34,10 @@ def draw_person(person: Person, expression: Expression, view: View, background: 
     _draw_brow_furrows(canvas, person, expression)
     _draw_nose(canvas, person, expression)
     _draw_cheeks(canvas, person, expression)
-    for side, sign in SIDES:
+    for side, sign in _SIDES:
         draw_lids(canvas, person, expression, side, sign)
     canvas.fold()
-    for side, sign in SIDES:
+    for side, sign in _SIDES:
         draw_eye(canvas, person, expression, side, sign)
         draw_brow(canvas, person, expression, side, sign)
     _draw_nostrils(canvas, person, expression)
@@ -54,7 +54,7 @@ def _draw_head(canvas: Canvas, person: Person, expression: Expression) -> None:
     canvas.body(np.array([[-neck, 50], [neck, 50], [neck, 190], [-neck, 190]]), 0.62 * skin, 0.0)
     collar = np.array([[-150, 160], [-neck - 6, 118], [0, 138], [neck + 6, 118], [150, 160], [150, 240], [-150, 240]])
     canvas.body(smooth(collar.astype(float)), person.clothes, 0.0)
-    for _, sign in SIDES:
+    for _, sign in _SIDES:
         ear = CIRCLE * [8.0 * person.ear, 17.0] + [sign * (width + 2.0), 2.0]
         canvas.body(ear, 0.88 * skin, 10.0)
         canvas.fill(ear * [1, 0.6] + [sign, 1], 0.7 * skin, 10.0)
@@ -87,10 +87,10 @@ def _draw_brow_furrows(canvas: Canvas, person: Person, expression: Expression) -
         line = np.array([[-span, y + arch], [-0.5 * span, y], [0.0, y + 1.5], [0.5 * span, y], [span, y + arch]])
         canvas.crease(line, depth * (1.0 - 0.2 * row), 1.8)
     depth = (0.3 + 0.5 * person.age) * lower + 0.15 * person.age
-    for _, sign in SIDES:
+    for _, sign in _SIDES:
         x, y = sign * (5.0 - 1.5 * lower), person.brow_y + 5.0
         canvas.crease(np.array([[x - sign, y + 7], [x, y], [x + 2 * sign, y - 11]]), depth, 2.0)
-    canvas.blobs(8.0, person.brow_y, 4.5, 6.0, *(-0.2 * lower for _ in SIDES))
+    canvas.blobs(8.0, person.brow_y, 4.5, 6.0, -0.2 * lower, -0.2 * lower)
     canvas.blob(0.0, person.brow_y - 4, 4.0, 8.0, 0.1 * lower)
 
 
@@ -106,7 +106,7 @@ def _draw_nose(canvas: Canvas, person: Person, expression: Expression) -> None:
     canvas.blob(0, 2, 3.2, 18, 0.16 * person.nose_bridge)
     canvas.blob(0, y - 5, 5.0, 4.5, 0.2)
     canvas.blob(0, y + 6, 0.8 * wide, 3.0, -0.24)
-    for _, sign in SIDES:
+    for _, sign in _SIDES:
         wing = np.array([[0.62, -9], [1.0, -3], [0.98, 2], [0.6, 4]]) * [wide * sign, 1.0] + [0, y]
         canvas.crease(wing, 0.42 + 0.3 * wrinkle, 1.8)
         for row in range(3):
@@ -119,7 +119,7 @@ def _draw_nose(canvas: Canvas, person: Person, expression: Expression) -> None:
 def _draw_cheeks(canvas: Canvas, person: Person, expression: Expression) -> None:
     """Folds from nose to mouth (9, 10, 12), raised cheeks (6), dimple (14), hanging corner (15), chin (17)."""
     y, width = person.mouth_y, person.mouth_width
-    for side, sign in SIDES:
+    for side, sign in _SIDES:
         cheek, wrinkle, upper, pull, dimple, hang = (expression.sides(unit)[side] for unit in (6, 9, 10, 12, 14, 15))
         fold = 0.1 + 0.35 * person.age + 0.55 * pull + 0.5 * upper + 0.35 * wrinkle + 0.12 * cheek
         nose = person.nose_width + 4.0
@@ -147,6 +147,6 @@ def _draw_nostrils(canvas: Canvas, person: Person, expression: Expression) -> No
     """The two dark holes, widened and raised by a wrinkled nose."""
     wrinkle = expression.both(9)
     y = person.nose_y + 1.8 - 3.0 * wrinkle - expression.both(10)
-    for _, sign in SIDES:
+    for _, sign in _SIDES:
         hole = CIRCLE[::2] * [0.27 * person.nose_width, 1.7 + 0.9 * wrinkle] + [sign * 0.48 * person.nose_width, y]
         canvas.fill(hole, 0.36 * person.skin)

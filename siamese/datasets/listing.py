@@ -33,9 +33,12 @@ def walk(root: Path) -> Iterator[tuple[str, list[str]]]:
     """Visit a folder and all below it, sorted: (path below the root or ``""``, its file names).
 
     Hidden files and folders, Thumbs.db and the like are left out; links to folders are followed once.
+
+    Raises:
+        DataError: A folder cannot be read, so faces would be missing without a word.
     """
     seen: set[str] = set()
-    for place, folders, files in os.walk(root, followlinks=True):
+    for place, folders, files in os.walk(root, onerror=_refuse, followlinks=True):
         real = os.path.realpath(place)
         if real in seen:
             folders.clear()
@@ -44,6 +47,12 @@ def walk(root: Path) -> Iterator[tuple[str, list[str]]]:
         folders[:] = sorted(name for name in folders if _counts(name))
         relative = os.path.relpath(place, root).replace(os.sep, "/")
         yield "" if relative == "." else relative, sorted(name for name in files if _counts(name))
+
+
+def _refuse(error: OSError) -> None:
+    raise DataError(
+        f"{error.filename} cannot be read ({error.strerror}); allow reading it, or move it out of the data set."
+    ) from error
 
 
 def _counts(name: str) -> bool:

@@ -17,6 +17,7 @@ SUFFIXES = (".csv.gz", ".csv.xz", ".csv.zip", ".gz", ".xz", ".zip")
 """Endings (lower case) taken for a packed CSV file."""
 
 _BLOCK = 1 << 21
+_DAMAGE = (EOFError, lzma.LZMAError, zlib.error, zipfile.BadZipFile, gzip.BadGzipFile, NotImplementedError)
 
 
 def line_blocks(path: Path) -> Iterator[list[bytes]]:
@@ -42,8 +43,8 @@ def line_blocks(path: Path) -> Iterator[list[bytes]]:
                 lines_so_far += len(lines)
                 if lines:
                     yield lines
-        except (EOFError, lzma.LZMAError, zlib.error, zipfile.BadZipFile, gzip.BadGzipFile) as error:
-            reason = "ends too early" if isinstance(error, EOFError) else "is damaged"
+        except _DAMAGE as error:
+            reason = "ends too early" if isinstance(error, EOFError) else "is damaged or packed in an unknown way"
             raise DataError(
                 f"{path} {reason} ({error}): {max(0, lines_so_far - 1)} rows were whole before that; "
                 "download or copy the file again, and compare its size with the original."
@@ -62,7 +63,7 @@ def _read_block(file: IO[bytes]) -> bytes:
         while size < _BLOCK and (part := file.read1(_BLOCK)):  # type: ignore[attr-defined]
             parts.append(part)
             size += len(part)
-    except (EOFError, lzma.LZMAError, zlib.error, zipfile.BadZipFile, gzip.BadGzipFile):
+    except _DAMAGE:
         if not parts:
             raise
     return b"".join(parts)

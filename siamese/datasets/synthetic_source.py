@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Optional
 
-from galleries.errors import ConfigError, unknown_name
+from galleries.errors import ConfigError, DataError, unknown_name
 from siamese.datasets.base import Skipped
 from siamese.datasets.reading import Face, Progress
 
@@ -41,8 +41,11 @@ class SyntheticSource:
         """Read the options behind ``synthetic:``, such as ``subjects=200,seed=3,emotions=anger+fear``.
 
         Raises:
+            DataError: The path is another one.
             ConfigError: An option is unknown or its value is no whole number.
         """
+        if not is_synthetic(path):
+            raise DataError(f"{path} was given for the synthetic faces; give 'synthetic', or leave the format out.")
         options: dict[str, Any] = {}
         for part in filter(None, str(path).partition(":")[2].split(",")):
             key, _, value = (cell.strip() for cell in part.partition("="))

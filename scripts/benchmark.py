@@ -1,0 +1,80 @@
+"""``emotions benchmark``: how fast things are here, as ratios to a named reference in the same run."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+from typing import Optional
+
+import typer
+
+from emotions_cli import console
+from galleries.errors import require
+
+app = typer.Typer(
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    help="How fast things are on this machine, as ratios to a named reference in the same run.",
+)
+
+
+@app.callback()
+def benchmark() -> None:
+    """How fast things are on this machine, as ratios to a named reference in the same run."""
+
+
+@app.command(epilog="Example:  emotions benchmark training --data synthetic --tower compact")
+def training(
+    data: str = typer.Option("synthetic:subjects=100", help="Data set to take pictures from."),
+    tower: Optional[str] = typer.Option(None, help="The tower. [default: compact]"),
+    recipe: Optional[str] = typer.Option(None, help="The recipe. [default: the tower's own]"),
+    batch_size: Optional[int] = typer.Option(None, help="Pictures in a batch. [default: the recipe's]"),
+    precision: Optional[str] = typer.Option(None, help="auto, float32, bfloat16 or float16."),
+    device: str = typer.Option("auto", help="auto, cpu, cuda or cuda:N."),
+    rounds: int = typer.Option(5, help="Pairs of measurements."),
+    steps: int = typer.Option(10, help="Training steps in each."),
+    threads: Optional[int] = typer.Option(None, help="CPU threads. [default: PyTorch's choice]"),
+    json: bool = typer.Option(False, "--json", help="Print the result as JSON."),
+) -> None:
+    """Training throughput against a bare PyTorch loop over the same tensors, network and precision.
+
+    The two take turns, so that other work on the machine slows both. The toolkit's side includes reading batches,
+    augmentation and weight averaging; the bare loop has none of them.
+    """
+    require("torch", "train")
+    from emotions_cli.training_run import find_config, prepare_run
+    from eval.training_benchmark import benchmark_training
+    from siamese.run import RunRequest
+    from siamese.training import Trainer
+
+    options = {"tower": tower, "batch_size": batch_size, "precision": precision}
+    name, config = find_config(recipe, tower, options)
+    with tempfile.TemporaryDirectory(prefix="emotions-benchmark-") as folder:
+        request = RunRequest(data, config.to_json(), name)
+        run = prepare_run(request, Path(folder), device, threads, resume=False, json=True)
+        trainer = Trainer(run.dataset, run.split, config, Path(folder), device)
+        with console.bar("measuring") as progress:
+            speed = benchmark_training(trainer, rounds, steps, progress)
+    if json:
+        console.print_json(speed.to_json())
+        return
+    console.out.print(
+        f"{config.tower}, batch {speed.batch_size}, {speed.precision}, {speed.threads} threads, "
+        f"{rounds} rounds of {steps} steps"
+    )
+    console.table(
+        "training",
+        ["", "images/s (median)"],
+        [["emotions train", f"{speed.toolkit:.0f}"], ["bare PyTorch loop", f"{speed.bare:.0f}"]],
+    )
+    spread = f"{min(speed.ratios):.2f}-{max(speed.ratios):.2f}"
+    console.out.print(f"ratio {speed.ratio:.2f} (rounds: {spread}); 1.00 would be no overhead at all.")
+
+
+if __name__ == "__main__":
+    from emotions_cli.cli import main
+
+    main(["benchmark", *sys.argv[1:]])

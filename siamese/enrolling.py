@@ -1,0 +1,100 @@
+"""From a data set to a gallery: encode its pictures and keep where each came from. Needs no torch."""
+
+from __future__ import annotations
+
+from typing import Callable, Optional
+
+import numpy as np
+from numpy.typing import NDArray
+
+from galleries.encoder import OnnxEncoder
+from galleries.errors import DataError
+from galleries.gallery import Gallery
+from galleries.images import InputSpec
+from siamese.datasets.base import FaceDataset
+
+THUMBNAIL = InputSpec(48, 48, 1)
+"""What a gallery keeps of a picture where thumbnails are wanted: 48x48 grey, 2.3 kB each."""
+
+_BATCH = 256
+
+
+def encode_rows(
+    dataset: FaceDataset,
+    rows: NDArray[np.int64],
+    encoder: OnnxEncoder,
+    progress: Optional[Callable[[int, int], None]] = None,
+) -> NDArray[np.float32]:
+    """Vectors of some pictures of a data set, in order: float32 (N, D).
+
+    Args:
+        dataset: The faces.
+        rows: int64 (N,), which.
+        encoder: The tower.
+        progress: Called with (done, total).
+    """
+    vectors = np.empty((len(rows), encoder.embedding_dim), np.float32)
+    for start in range(0, len(rows), _BATCH):
+        batch = rows[start : start + _BATCH]
+        vectors[start : start + len(batch)] = encoder.encode(dataset.batch(batch, encoder.input_spec))
+        if progress is not None:
+            progress(start + len(batch), len(rows))
+    return vectors
+
+
+def enrol(
+    dataset: FaceDataset,
+    rows: NDArray[np.int64],
+    encoder: OnnxEncoder,
+    *,
+    index: str = "flat",
+    thumbnails: bool = True,
+    progress: Optional[Callable[[int, int], None]] = None,
+) -> Gallery:
+    """Make a gallery of some pictures of a data set; it carries the tower with it.
+
+    Args:
+        dataset: The faces.
+        rows: int64 (N,), which, at least one.
+        encoder: The tower; its metric becomes the gallery's.
+        index: ``"flat"``, ``"ivf"`` or ``"hnsw"``.
+        thumbnails: Whether a 48x48 grey picture of each face is kept as evidence.
+        progress: Called with (done, total).
+
+    Raises:
+        DataError: No pictures were given.
+        GalleryError: The tower gives vectors that cannot be used.
+    """
+    if not len(rows):
+        raise DataError(f"No pictures of {dataset.name} ({dataset.root}) are left to enrol; a gallery needs some.")
+    vectors = encode_rows(dataset, rows, encoder, progress)
+    return index_vectors(dataset, rows, vectors, encoder, index=index, thumbnails=thumbnails)
+
+
+def index_vectors(
+    dataset: FaceDataset,
+    rows: NDArray[np.int64],
+    vectors: NDArray[np.float32],
+    encoder: OnnxEncoder,
+    *,
+    index: str = "flat",
+    thumbnails: bool = True,
+) -> Gallery:
+    """As :func:`enrol`, for vectors float32 (N, D) that are already there."""
+
+    def column(values: Optional[tuple[str, ...]]) -> Optional[list[str]]:
+        return None if values is None else [values[int(row)] for row in rows]
+
+    gallery = Gallery.build(
+        vectors,
+        [dataset.emotions[int(label)] for label in dataset.labels[rows]],
+        tower=encoder,
+        metric=encoder.metric,
+        index=index,
+        sources=[dataset.ids[int(row)] for row in rows],
+        subjects=column(dataset.subjects),
+        sequences=column(dataset.sequences),
+        thumbnails=dataset.batch(rows, THUMBNAIL)[:, 0] if thumbnails else None,
+    )
+    gallery.attach_tower(encoder.model)
+    return gallery

@@ -1,0 +1,116 @@
+"""A tower as an ONNX file: uint8 pixels in, vectors out, checked against PyTorch on the spot."""
+
+from __future__ import annotations
+
+import copy
+import io
+import json
+import warnings
+from pathlib import Path
+from typing import Any, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from galleries.atomic import write_bytes
+from galleries.encoder import CARD_KEY, OnnxEncoder
+from galleries.errors import TowerError, require
+from siamese.towers import Tower
+
+OPSET = 17
+"""The newest opset that TensorRT 8.5 (JetPack 5) takes."""
+
+TOLERANCE = 1e-3
+"""Largest difference of a vector's coordinate from PyTorch's, as a share of the vectors' largest coordinate."""
+
+
+class _Exported(nn.Module):
+    """A tower as the exporter sees it."""
+
+    def __init__(self, tower: Tower) -> None:
+        super().__init__()
+        self.tower = tower
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        vectors: Tensor = self.tower(pixels)
+        return vectors
+
+
+def tower_card(tower: Tower, emotions: Sequence[str]) -> dict[str, Any]:
+    """What an exported tower says of itself."""
+    return {
+        "tower": tower.name,
+        "input": tower.input_spec.to_json(),
+        "embedding_dim": tower.embedding_dim,
+        "fingerprint": tower.fingerprint,
+        "metric": tower.metric,
+        "emotions": list(emotions),
+    }
+
+
+def export_onnx(
+    tower: Tower, path: str | Path, emotions: Sequence[str], samples: NDArray[np.uint8] | None = None
+) -> float:
+    """Write a tower as ONNX (opset 17, dynamic batch, batch norm folded) and compare it with PyTorch.
+
+    Args:
+        tower: The tower; it is not changed.
+        path: The file to write, atomically.
+        emotions: Names of the emotions it was trained on, for its card.
+        samples: uint8 (B, C, H, W) faces to compare on; random pixels by default.
+
+    Returns:
+        Largest absolute difference of a coordinate from PyTorch's.
+
+    Raises:
+        TowerError: The architecture cannot be exported, or the two differ by more than rounding.
+        EmotionsError: The file cannot be written.
+    """
+    spec = tower.input_spec
+    still = copy.deepcopy(tower).cpu().eval().to(memory_format=torch.contiguous_format)
+    if samples is None or not len(samples):
+        shape = (4, spec.channels, spec.height, spec.width)
+        samples = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    data = _with_card(_convert(still, samples[:2]), tower_card(tower, emotions))
+    with torch.inference_mode():
+        expected = still(torch.from_numpy(samples)).numpy()
+    difference = float(np.abs(OnnxEncoder(data, providers=["cpu"]).encode(samples) - expected).max())
+    if not difference <= TOLERANCE * max(1.0, float(np.abs(expected).max())):
+        raise TowerError(
+            f"The exported {tower.name} tower differs from PyTorch's by {difference:.2g}; it was not written."
+        )
+    write_bytes(path, data)
+    return difference
+
+
+def _convert(tower: Tower, example: NDArray[np.uint8]) -> bytes:
+    buffer = io.BytesIO()
+    require("onnx", "train")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the exporter announces its own future and comments on every trace
+            torch.onnx.export(
+                _Exported(tower),
+                (torch.from_numpy(example),),
+                buffer,  # type: ignore[arg-type]
+                input_names=["pixels"],
+                output_names=["embedding"],
+                dynamic_axes={"pixels": {0: "batch"}, "embedding": {0: "batch"}},
+                opset_version=OPSET,
+                do_constant_folding=True,
+                dynamo=False,
+            )
+    except (RuntimeError, torch.onnx.errors.OnnxExporterError) as error:
+        raise TowerError(f"The {tower.name} tower cannot be exported ({str(error).splitlines()[0]}).") from error
+    return buffer.getvalue()
+
+
+def _with_card(data: bytes, card: dict[str, Any]) -> bytes:
+    onnx = require("onnx", "train")
+    model = onnx.load_from_string(data)
+    entry = model.metadata_props.add()
+    entry.key, entry.value = CARD_KEY, json.dumps(card)
+    serialised: bytes = model.SerializeToString()
+    return serialised
