@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Sequence
+from typing import Any, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -130,3 +130,19 @@ def wilson(right: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
     stats = require("scipy.stats", "eval")
     interval = stats.binomtest(right, n).proportion_ci(confidence, method="wilson")
     return float(interval.low), float(interval.high)
+
+
+def scores_from_json(data: Mapping[str, Any]) -> Scores:
+    """Read :meth:`Scores.to_json` back."""
+    return Scores(
+        n=data["n"],
+        accuracy=data["accuracy"],
+        interval=(data["interval_95"][0], data["interval_95"][1]),
+        balanced_accuracy=data["balanced_accuracy"],
+        macro_f1=data["macro_f1"],
+        chance=data["chance"],
+        majority=data["majority"],
+        classes=tuple(ClassScore(**entry) for entry in data["classes"]),
+        confusion=np.array(data["confusion"], np.int64),
+        emotions=tuple(data["emotions"]),
+    )

@@ -25,6 +25,7 @@ SMALLEST_FACE = 24
 _HAAR_FILE = "haarcascade_frontalface_default.xml"
 _HAAR_NEIGHBOURS = 6
 _YUNET_SCORE = 0.7
+_YUNET_SIDE = 64  # OpenCV answers nonsense for pictures with a side of 32 pixels or fewer
 _OVERLAP = 0.3  # intersection over union from which two boxes are one face
 _SYSTEM_FOLDERS = (
     "/usr/share/opencv4/haarcascades",
@@ -112,9 +113,9 @@ class FaceDetector:
         return np.column_stack([np.asarray(boxes, np.float64), np.asarray(weights, np.float64).reshape(-1)])
 
     def _yunet(self, image: NDArray[np.uint8]) -> NDArray[np.float64]:
-        if min(image.shape[:2]) < SMALLEST_FACE:
-            return np.empty((0, 5))
         colour = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR if image.ndim == 2 else cv2.COLOR_RGB2BGR)
+        below, beside = (max(0, _YUNET_SIDE - side) for side in colour.shape[:2])
+        colour = cv2.copyMakeBorder(colour, 0, below, 0, beside, cv2.BORDER_CONSTANT)
         self._finder.setInputSize((colour.shape[1], colour.shape[0]))
         found = self._finder.detect(colour)[1]
         if found is None:

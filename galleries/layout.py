@@ -101,6 +101,9 @@ def decode_references(data: bytes, numbers: NDArray[np.int64]) -> List[Reference
         references = [Reference(row["emotion"], row["source"], row["subject"], row["sequence"]) for row in rows]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise GalleryError(f"references.jsonl is not a list of references ({error}); build it anew.") from error
+    texts = [text for r in references for text in (r.label, r.source, r.subject or "", r.sequence or "")]
+    if not all(isinstance(text, str) for text in texts):
+        raise GalleryError("references.jsonl holds a name that is no text; build the gallery anew.")
     if found != numbers.tolist():
         raise GalleryError("references.jsonl and index.faiss do not belong together; build the gallery anew.")
     return references

@@ -10,13 +10,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from galleries.encoder import Encoder, OnnxEncoder
-from galleries.errors import EmotionsError, GalleryError
-from galleries.evidence import Prediction
+from galleries.errors import DataError, EmotionsError, GalleryError
+from galleries.evidence import Neighbour, Prediction
 from galleries.faces import Box, FaceDetector, crop, is_face_picture
 from galleries.gallery import DEFAULT_NEIGHBORS, Gallery
-from galleries.images import prepare_batch, read_picture, validate
+from galleries.images import PICTURE_SUFFIXES, prepare_batch, read_picture, validate
 
 Pixels = NDArray[np.uint8]
+
+
+def list_pictures(paths: Iterable[Union[str, Path]]) -> List[Path]:
+    """The files that paths mean: a folder stands for all pictures below it, by name; a file for itself, whatever it is.
+
+    Raises:
+        DataError: A folder holds no picture, or cannot be listed.
+    """
+    found: List[Path] = []
+    for name in paths:
+        path = Path(name)
+        if not path.is_dir():
+            found.append(path)
+            continue
+        try:
+            inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in PICTURE_SUFFIXES and p.is_file())
+        except OSError as error:
+            raise DataError(f"{path} cannot be listed: {error.strerror or error}.") from error
+        if not inside:
+            raise DataError(f"{path} holds no picture ({', '.join(PICTURE_SUFFIXES)}); give another folder.")
+        found.extend(inside)
+    return found
 
 
 @dataclass(frozen=True)
@@ -171,6 +193,24 @@ class Recognizer:
         vectors = self.embed([face for _, face in found])
         predictions = self.gallery.classify(vectors, self.n_neighbors, self.weights)
         return [FacePrediction(box, prediction) for (box, _), prediction in zip(found, predictions)]
+
+    def similar(self, image: Pixels, threshold: float) -> List[Tuple[Optional[Box], List[Neighbour]]]:
+        """For every face of a picture all references that are like it: the papers' similarity mode.
+
+        Args:
+            image: uint8 (H, W) grey or (H, W, 3) RGB.
+            threshold: Greatest distance, 0 or more, in the gallery's metric.
+
+        Returns:
+            Each face's box (None if the picture is the face) and its references, nearest first; the largest face first.
+
+        Raises:
+            DataError: ``image`` is not a picture.
+            GalleryError: A threshold that is no number from 0.
+        """
+        found = self.find(image)
+        vectors = self.embed([face for _, face in found])
+        return [(box, self.gallery.similar(vector, threshold)) for (box, _), vector in zip(found, vectors)]
 
     def recognise_files(self, paths: Iterable[Union[str, Path]]) -> Iterator[FileResult]:
         """Recognise the faces of files, one result each; a file that is no picture is reported and skipped.

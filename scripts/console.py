@@ -65,7 +65,7 @@ def percent(share: float) -> str:
 def bar(title: str) -> Iterator[Callable[[int, int], None]]:
     """A progress bar on standard error; gives the callback ``progress(done, total)`` that moves it."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=err, transient=True) as progress:
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
         task = progress.add_task(escape(title), total=None)
 
         def move(done: int, total: int) -> None:

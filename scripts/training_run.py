@@ -150,7 +150,7 @@ def train_run(run: PreparedRun) -> Any:
         TimeRemainingColumn(),
     )
     try:
-        with Progress(*columns, console=console.err, transient=True) as progress:
+        with Progress(*columns, console=console.err, transient=True, disable=not console.err.is_terminal) as progress:
             return fit(
                 run.dataset,
                 run.split,

@@ -92,7 +92,7 @@ def _convert(tower: Tower, example: NDArray[np.uint8]) -> bytes:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the exporter announces its own future and comments on every trace
             torch.onnx.export(
-                _Exported(tower),
+                _Exported(tower).eval(),
                 (torch.from_numpy(example),),
                 buffer,  # type: ignore[arg-type]
                 input_names=["pixels"],

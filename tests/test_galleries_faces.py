@@ -61,7 +61,9 @@ def test_films_with_one_face_and_with_none(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["haar", "yunet"])
-@pytest.mark.parametrize("shape", [(1, 1), (23, 400), (24, 24), (30, 30, 3), (2, 3000), (1200, 50, 3)])
+@pytest.mark.parametrize(
+    "shape", [(1, 1), (23, 400), (24, 24), (30, 30, 3), (32, 641, 3), (64, 31), (2, 3000), (1200, 50, 3)]
+)
 def test_any_picture_can_be_searched(name: str, shape: tuple) -> None:
     assert detector(name).detect(np.full(shape, 90, np.uint8)) == []
 

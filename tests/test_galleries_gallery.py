@@ -18,10 +18,10 @@ from galleries.images import InputSpec
 
 CARD = TowerCard("tiny", "ab" * 16, InputSpec(8, 8, 1), 4)
 OTHER = TowerCard("other", "cd" * 16, InputSpec(8, 8, 1), 4)
-AXES = np.array(
-    [[1, 0, 0, 0], [0.9, 0.1, 0, 0], [0, 1, 0, 0], [0, 0.9, 0.1, 0], [0, 0, 1, 0], [0, 0, 0, 1]], np.float32
-)
+AXES = np.eye(4, dtype=np.float32)[[0, 0, 1, 1, 2, 3]]
+AXES[1, :2] = AXES[3, 1:3] = 0.9, 0.1
 NAMES = ["Angry", "enojo", "fear", "miedo", "boredom", "fear"]
+LINE = b'{"number": %d, "emotion": %s, "source": "", "subject": null, "sequence": null}\n'
 FER2013 = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "fer2013.csv.xz"
 
 
@@ -285,11 +285,9 @@ def test_a_wrong_header_with_right_checksums_is_refused(tmp_path: Path, change: 
         ("references.jsonl", b"[1, 2]\n"),
         ("references.jsonl", b"\xff"),
         ("references.jsonl", b"[" * 200_000),
-        ("references.jsonl", b'{"number": 0, "emotion": "anger", "source": "", "subject": null, "sequence": null}\n'),
-        (
-            "references.jsonl",
-            b'{"number": 0, "emotion": ["anger"], "source": "", "subject": null, "sequence": null}\n' * 6,
-        ),
+        ("references.jsonl", LINE % (0, b'"anger"')),
+        ("references.jsonl", b"".join(LINE % (i, b'["anger"]') for i in range(6))),
+        ("references.jsonl", b"".join(LINE % (i, b"7") for i in range(6))),
         ("thumbnails.npy", b"no array"),
         ("thumbnails.npy", b""),
         ("index.faiss", b"IxF2"),

@@ -48,13 +48,8 @@ def test_every_damaged_byte_is_noticed(tmp_path: Path) -> None:
     for name in names(tmp_path):
         path = tmp_path / name
         whole = path.read_bytes()
-        damages = [
-            whole[:-1],
-            whole + b" ",
-            b"",
-            *(whole[:i] + bytes([whole[i] ^ 1]) + whole[i + 1 :] for i in range(len(whole))),
-        ]
-        for damaged in damages:
+        flipped = [whole[:i] + bytes([whole[i] ^ 1]) + whole[i + 1 :] for i in range(len(whole))]
+        for damaged in [whole[:-1], whole + b" ", b"", *flipped]:
             path.write_bytes(damaged)
             try:
                 assert read_state(tmp_path)[1] == OLD  # white space of the header alone may differ
@@ -143,9 +138,8 @@ def test_a_full_disk_leaves_everything_as_it_was(
     with monkeypatch.context() as patch:
         if step == "write":
             real = storage._write
-            patch.setattr(
-                storage, "_write", lambda path, data: full() if "references" in path.name else real(path, data)
-            )
+            late = lambda path, data: full() if "references" in path.name else real(path, data)  # noqa: E731
+            patch.setattr(storage, "_write", late)
         elif step == "sync":
             patch.setattr(storage, "sync", full)
         else:

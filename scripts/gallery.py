@@ -1,0 +1,194 @@
+"""``emotions gallery``: build a gallery, add to it, remove from it, relabel, and see what it holds. Needs no torch."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, List, Optional
+
+import typer
+
+from emotions_cli import console
+from galleries.errors import ConfigError, GalleryError
+
+if TYPE_CHECKING:
+    from galleries.gallery import Gallery
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None, no_args_is_help=True)
+
+
+@app.callback()
+def gallery() -> None:
+    """Build a gallery of known faces, change it, or see what it holds."""
+
+
+@app.command(epilog="Example:  emotions gallery build --data fer2013.csv --tower runs/first --out faces")
+def build(
+    data: str = typer.Option(..., help="Data set: a FER-2013 CSV, a folder in a known layout, or 'synthetic'."),
+    tower: Path = typer.Option(..., help="A run's folder, another gallery, or a tower's .onnx file."),
+    out: Path = typer.Option(..., help="The gallery's folder; must be new or empty."),
+    part: str = typer.Option("auto", help="auto (the official training part, else all), train, val, test or all."),
+    split: str = typer.Option("auto", help="auto, official, random, subject, sequence, duplicate, or a split.json."),
+    ratios: str = typer.Option("70/15/15", help="Train/validation/test shares where the split is not official."),
+    seed: int = typer.Option(0, help="Of the split."),
+    emotions: Optional[str] = typer.Option(None, help="Only these emotions, separated by commas."),
+    metric: Optional[str] = typer.Option(None, help="cosine or euclidean. [default: the tower's own]"),
+    index: str = typer.Option("flat", help="flat (exact), ivf or hnsw (approximate, for more than 100,000 faces)."),
+    thumbnails: bool = typer.Option(True, help="Keep a 48x48 grey picture of each face as evidence."),
+    format: Optional[str] = typer.Option(None, help="Force the data set's layout (see emotions data --help)."),
+    ferplus: Optional[Path] = typer.Option(None, help="FER+'s fer2013new.csv, laid over FER-2013."),
+    json: bool = typer.Option(False, "--json", help="Print what the gallery holds as JSON."),
+) -> None:
+    """Build a gallery: every face of a data set becomes a vector of the tower."""
+    from emotions_cli.enrolment import build_from_dataset, build_from_folder
+    from galleries.encoder import load_encoder
+    from galleries.errors import unknown_name
+    from galleries.index import KINDS, METRICS
+
+    if metric is not None and metric not in METRICS:
+        raise unknown_name("metric", metric, METRICS)
+    if index not in KINDS:
+        raise unknown_name("index", index, KINDS)
+    console.fresh_folder(out, "gallery")
+    encoder = load_encoder(tower)
+    encoder.metric = metric or encoder.metric
+    if sys.version_info >= (3, 10):
+        options = {
+            "format": format,
+            "ferplus": ferplus,
+            "emotions": emotions,
+            "part": part,
+            "split": split,
+            "ratios": ratios,
+            "seed": seed,
+        }
+        made = build_from_dataset(data, encoder, index, thumbnails, options)
+    else:
+        made = build_from_folder(data, encoder, encoder.metric, index, thumbnails)
+    made.save(out)
+    _tell(made, out, json, f"Next: emotions query {out} PHOTO")
+
+
+@app.command(epilog="Example:  emotions gallery add faces shots/bored-*.jpg --emotion boredom --subject Ana")
+def add(
+    gallery: Path = typer.Argument(..., help="The gallery's folder."),
+    pictures: List[Path] = typer.Argument(..., help="Pictures, or folders of them."),
+    emotion: Optional[str] = typer.Option(
+        None, help="The pictures' emotion, a new one too. [default: the name of the folder each picture lies in]"
+    ),
+    subject: Optional[str] = typer.Option(None, help="The person on them."),
+    tower: Optional[Path] = typer.Option(None, help="The tower, if the gallery does not carry it."),
+    detector: Optional[Path] = typer.Option(None, help="A YuNet .onnx file instead of the Haar detector."),
+    margin: float = typer.Option(0.0, help="Share of a face's side that is added around it."),
+    whole: bool = typer.Option(False, "--whole", help="Take each picture whole; look for no face."),
+    json: bool = typer.Option(False, "--json", help="Print what the gallery holds as JSON."),
+) -> None:
+    """Add pictures: of each the largest face, or the whole picture if it is no larger than a face."""
+    from emotions_cli.enrolment import read_faces, tell_skipped
+    from emotions_cli.opening import open_recognizer
+
+    recognizer = open_recognizer(gallery, tower, detector, margin=margin, whole=whole)
+    held = recognizer.gallery
+    shape = None if held.thumbnails is None else held.thumbnails.shape[1:]
+    read = read_faces(pictures, recognizer.encoder, emotion, shape, recognizer.find)
+    tell_skipped(read.skipped)
+    people = None if subject is None else [subject] * len(read.sources)
+    numbers = held.add(read.vectors, read.emotions, sources=read.sources, subjects=people, thumbnails=read.thumbnails)
+    held.save(gallery)
+    _tell(held, gallery, json, f"Added {len(numbers)} references, numbers {numbers[0]} to {numbers[-1]}.")
+
+
+@app.command(epilog="Example:  emotions gallery remove faces 17 204   or   emotions gallery remove faces --subject Ana")
+def remove(
+    gallery: Path = typer.Argument(..., help="The gallery's folder."),
+    numbers: Optional[List[int]] = typer.Argument(None, help="Numbers of references, as query and info --list show."),
+    emotion: Optional[str] = typer.Option(None, help="Every reference with this emotion."),
+    subject: Optional[str] = typer.Option(None, help="Every reference of this person."),
+    source: Optional[str] = typer.Option(None, help="Every reference from this source."),
+    json: bool = typer.Option(False, "--json", help="Print what the gallery holds as JSON."),
+) -> None:
+    """Remove references; the numbers of the others stay. Given several conditions, those that meet all go."""
+    from galleries.gallery import Gallery
+    from galleries.vocabulary import canonical
+
+    held = Gallery.load(gallery)
+    conditions = {"label": canonical(emotion) if emotion else None, "subject": subject, "source": source}
+    asked = {name: value for name, value in conditions.items() if value is not None}
+    if not numbers and not asked:
+        raise ConfigError("Nothing to remove was named; give numbers, --emotion, --subject or --source.")
+    chosen = list(numbers or [])
+    if asked:
+        meeting = [
+            number
+            for number, reference in zip(held.numbers.tolist(), held.references)
+            if all(getattr(reference, name) == value for name, value in asked.items())
+        ]
+        chosen = [number for number in meeting if not chosen or number in set(chosen)]
+        if not chosen:
+            listed = ", ".join(f"{name} {value!r}" for name, value in asked.items())
+            raise GalleryError(f"No reference of {gallery} has {listed}; see: emotions gallery info {gallery} --list.")
+    held.remove(chosen)
+    held.save(gallery)
+    _tell(held, gallery, json, f"Removed {len(set(chosen))} references.")
+
+
+@app.command(epilog="Example:  emotions gallery relabel faces 17 204 --to surprise")
+def relabel(
+    gallery: Path = typer.Argument(..., help="The gallery's folder."),
+    numbers: List[int] = typer.Argument(..., help="Numbers of references, as query and info --list show."),
+    to: str = typer.Option(..., help="Their emotion from now on."),
+    json: bool = typer.Option(False, "--json", help="Print what the gallery holds as JSON."),
+) -> None:
+    """Give references another emotion."""
+    from galleries.gallery import Gallery
+
+    held = Gallery.load(gallery)
+    held.relabel(numbers, to)
+    held.save(gallery)
+    _tell(held, gallery, json, f"Relabelled {len(set(numbers))} references.")
+
+
+@app.command(epilog="Example:  emotions gallery info runs/first/gallery")
+def info(
+    gallery: Path = typer.Argument(..., help="The gallery's folder."),
+    list: bool = typer.Option(False, "--list", help="Print every reference: number, emotion, person, source."),
+    json: bool = typer.Option(False, "--json", help="Print as JSON."),
+) -> None:
+    """See what a gallery holds; every byte of it is checked."""
+    from galleries.gallery import Gallery
+
+    held = Gallery.load(gallery)
+    if not list:
+        _tell(held, gallery, json)
+        return
+    rows = [
+        {"number": number, "emotion": known.label, "subject": known.subject, "source": known.source}
+        for number, known in zip(held.numbers.tolist(), held.references)
+    ]
+    if json:
+        console.print_json(rows)
+        return
+    for row in rows:
+        line = f"{row['number']}\t{row['emotion']}\t{row['subject'] or '-'}\t{row['source']}"
+        sys.stdout.write(line.encode("utf-8", "backslashreplace").decode() + "\n")
+
+
+def _tell(held: Gallery, folder: Path, json: bool, news: Optional[str] = None) -> None:
+    facts = held.info()
+    if json:
+        console.print_json({"path": str(folder), **facts})
+        return
+    tower = facts["tower"]
+    title = f"{folder}: {facts['size']} references, {facts['metric']}, {facts['index']} index"
+    console.table(title, ["emotion", "references"], [[name, count] for name, count in facts["counts"].items()])
+    carried = "carried along" if facts["carries_tower"] else "not carried along"
+    people = f"{facts['subjects']} people known" if facts["subjects"] else "people unknown"
+    console.out.print(f"tower {tower['name']} ({tower['fingerprint']}, {carried}), {people}.", markup=False)
+    if news is not None:
+        console.out.print(news, markup=False)
+
+
+if __name__ == "__main__":
+    from emotions_cli.cli import main
+
+    main(["gallery", *sys.argv[1:]])

@@ -1,0 +1,142 @@
+"""``emotions query``: which emotion is this face, and which faces say so? Needs no torch."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional
+
+import typer
+
+from emotions_cli import console
+from galleries.errors import DataError
+
+if TYPE_CHECKING:
+    from galleries.recognizer import Recognizer
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+
+SHOWN = 20
+"""Similar references printed for a face; --json gives them all."""
+
+
+@app.command(epilog="Example:  emotions query runs/first/gallery photo.jpg holidays/ --neighbors 10 --json")
+def query(
+    gallery: Path = typer.Argument(..., help="The gallery's folder, such as runs/first/gallery."),
+    pictures: List[Path] = typer.Argument(..., help="Pictures, or folders of them."),
+    neighbors: Optional[int] = typer.Option(None, "--neighbors", "-k", help="How many references vote. [default: 5]"),
+    weights: str = typer.Option("distance", help="How they are weighed: distance or majority."),
+    similar: Optional[float] = typer.Option(
+        None, help="Instead of a vote: every reference at most this far away (cosine distance 0-2, or Euclidean)."
+    ),
+    tower: Optional[Path] = typer.Option(None, help="The tower, if the gallery does not carry it."),
+    detector: Optional[Path] = typer.Option(None, help="A YuNet .onnx file instead of the Haar detector."),
+    margin: float = typer.Option(0.0, help="Share of a face's side that is added around it."),
+    whole: bool = typer.Option(False, "--whole", help="Take each picture whole; look for no face."),
+    language: str = typer.Option("en", help="Of the emotions' names: en or es."),
+    provider: Optional[str] = typer.Option(None, help="cpu, cuda or tensorrt. [default: the best there is]"),
+    threads: Optional[int] = typer.Option(None, help="CPU threads of the tower."),
+    json: bool = typer.Option(False, "--json", help="Print the result as JSON."),
+) -> None:
+    """Recognise the emotion of every face of pictures, and show the references that say so.
+
+    In a picture larger than a face, faces are looked for. A file that is no picture is reported and skipped.
+    """
+    from emotions_cli.opening import open_recognizer
+    from galleries.errors import unknown_name
+    from galleries.recognizer import list_pictures
+    from galleries.vocabulary import SPANISH
+
+    if language not in ("en", "es"):
+        raise unknown_name("language", language, ("en", "es"))
+    names = SPANISH if language == "es" else {}
+    files = list_pictures(pictures)
+    recognizer = open_recognizer(gallery, tower, detector, neighbors, weights, margin, whole, provider, threads)
+    answers = _vote(recognizer, files) if similar is None else _compare(recognizer, files, similar)
+    collected, skipped = [], []
+    for answer in answers:
+        if answer["error"] is not None:
+            skipped.append(answer["error"])
+        if json:
+            collected.append(_named(answer, names))
+        elif answer["error"] is None:
+            _print_answer(_named(answer, names), similar)
+    if json:
+        console.print_json({"gallery": str(gallery), "results": collected, "skipped": len(skipped)})
+    if len(skipped) == len(files):
+        raise DataError(skipped[0] if len(files) == 1 else f"None of {len(files)} files is a picture. {skipped[0]}")
+    for sentence in skipped:
+        console.warn(f"skipped: {sentence}")
+
+
+def _vote(recognizer: Recognizer, files: List[Path]) -> Iterator[Dict[str, Any]]:
+    """For each file its faces with their predictions, as plain values."""
+    for result in recognizer.recognise_files(files):
+        yield result.to_json()
+
+
+def _compare(recognizer: Recognizer, files: List[Path], threshold: float) -> Iterator[Dict[str, Any]]:
+    """For each file its faces with all references under the threshold, as plain values."""
+    from galleries.images import read_picture
+
+    for path in files:
+        try:
+            image = read_picture(path)
+        except DataError as error:
+            yield {"path": str(path), "faces": [], "error": str(error)}
+            continue
+        faces = [
+            {"box": None if box is None else box.to_json(), "similar": [reference.to_json() for reference in found]}
+            for box, found in recognizer.similar(image, threshold)
+        ]
+        yield {"path": str(path), "faces": faces, "error": None}
+
+
+def _named(value: Any, names: Dict[str, str]) -> Any:
+    """The same plain values with emotions in the language asked for."""
+    if isinstance(value, list):
+        return [_named(item, names) for item in value]
+    if not isinstance(value, dict):
+        return value
+    named = {key: _named(item, names) for key, item in value.items()}
+    if "emotion" in named:
+        named["emotion"] = names.get(named["emotion"], named["emotion"])
+    if "scores" in named:
+        named["scores"] = {names.get(emotion, emotion): share for emotion, share in named["scores"].items()}
+    return named
+
+
+def _print_answer(answer: Dict[str, Any], threshold: Optional[float]) -> None:
+    if not answer["faces"]:
+        _print(f"{answer['path']}: no face found (--whole takes the whole picture)")
+    for number, face in enumerate(answer["faces"], start=1):
+        box = face["box"]
+        where = "" if box is None else f", face {number} at {box['x']},{box['y']} ({box['width']}x{box['height']})"
+        if threshold is not None:
+            found = face["similar"]
+            _print(f"{answer['path']}{where}: {len(found)} references within {threshold:g}")
+            _print_neighbours(found[:SHOWN])
+            if len(found) > SHOWN:
+                _print(f"      … and {len(found) - SHOWN} more (--json gives all)")
+            continue
+        _print(f"{answer['path']}{where}: {face['emotion']} ({console.percent(face['confidence'])} of the vote)")
+        _print_neighbours(face["neighbours"])
+
+
+def _print_neighbours(neighbours: List[Dict[str, Any]]) -> None:
+    for neighbour in neighbours:
+        person = "" if neighbour["subject"] is None else f", person {neighbour['subject']}"
+        _print(
+            f"  {neighbour['rank']:>3}. {neighbour['emotion']:<10} distance {neighbour['distance']:.4f}   "
+            f"#{neighbour['number']} {neighbour['source']}{person}"
+        )
+
+
+def _print(line: str) -> None:
+    console.out.print(line.encode("utf-8", "backslashreplace").decode(), markup=False)
+
+
+if __name__ == "__main__":
+    from emotions_cli.cli import main
+
+    main(["query", *sys.argv[1:]])
