@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from galleries.encoder import OnnxEncoder
 from galleries.errors import DataError
 from galleries.gallery import Gallery
-from siamese.enrolling import index_vectors
-from galleries.encoder import OnnxEncoder
 from siamese.datasets.base import FaceDataset
+from siamese.enrolling import index_vectors
 
 
 @dataclass(frozen=True)

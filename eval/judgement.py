@@ -88,6 +88,4 @@ def judge(
     softmax, softmax_clean = (None, None)
     if scores is not None:
         softmax, softmax_clean = both(np.array(dataset.emotions)[scores.argmax(1)])
-    return Judgement(
-        knn, knn_clean, softmax, softmax_clean, int(copied.sum()), audit(dataset, split), n_neighbors
-    )
+    return Judgement(knn, knn_clean, softmax, softmax_clean, int(copied.sum()), audit(dataset, split), n_neighbors)

@@ -14,23 +14,31 @@ from numpy.typing import NDArray
 from galleries.errors import require
 
 _STYLE = """
-:root { color-scheme: light dark; --ink: #1d1f23; --soft: #666; --line: #ddd; --card: #f6f6f4; --good: #00694a; --bad: #a33b00; }
+:root { color-scheme: light dark;
+  --ink: #1d1f23; --soft: #666; --line: #ddd; --card: #f6f6f4; --good: #00694a; --bad: #a33b00; }
 @media (prefers-color-scheme: dark) {
   :root { --ink: #e8e8e6; --soft: #a0a0a0; --line: #444; --card: #24262b; --good: #3fc79a; --bad: #ff9a5c; }
   body { background: #17181b; } }
-body { font: 16px/1.55 system-ui, sans-serif; color: var(--ink); max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.7rem; line-height: 1.25; } h2 { font-size: 1.2rem; margin-top: 2.4rem; }
-p.lead { color: var(--soft); } .tiles { display: flex; flex-wrap: wrap; gap: 1rem; }
+body { font: 16px/1.55 system-ui, sans-serif; color: var(--ink);
+  max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: 1.7rem; line-height: 1.25; }
+h2 { font-size: 1.2rem; margin-top: 2.4rem; }
+p.lead { color: var(--soft); }
+.tiles { display: flex; flex-wrap: wrap; gap: 1rem; }
 .tile { background: var(--card); border-radius: .6rem; padding: .9rem 1.2rem; flex: 1 1 14rem; }
-.tile b { font-size: 1.9rem; display: block; } .tile span { color: var(--soft); font-size: .9rem; }
-table { border-collapse: collapse; } th, td { padding: .25rem .8rem; border-bottom: 1px solid var(--line); text-align: right; }
+.tile b { font-size: 1.9rem; display: block; }
+.tile span { color: var(--soft); font-size: .9rem; }
+table { border-collapse: collapse; }
+th, td { padding: .25rem .8rem; border-bottom: 1px solid var(--line); text-align: right; }
 th:first-child, td:first-child { text-align: left; }
-.query { display: flex; flex-wrap: wrap; gap: .5rem; align-items: flex-start; padding: .7rem 0; border-bottom: 1px solid var(--line);
-  break-inside: avoid; }
+.query { display: flex; flex-wrap: wrap; gap: .5rem; align-items: flex-start;
+  padding: .7rem 0; border-bottom: 1px solid var(--line); break-inside: avoid; }
 figure { margin: 0; width: 84px; font-size: .74rem; line-height: 1.25; text-align: center; color: var(--soft); }
-figure img { width: 84px; height: 84px; border-radius: .3rem; image-rendering: auto; display: block; margin-bottom: .2rem; }
-figure.asked { width: 150px; margin-right: 1rem; } figure.asked img { width: 96px; height: 96px; margin: 0 auto .2rem; }
-.right { color: var(--good); } .wrong { color: var(--bad); } .right b::before { content: "✓ "; } .wrong b::before { content: "✗ "; }
+figure img { width: 84px; height: 84px; border-radius: .3rem; display: block; margin-bottom: .2rem; }
+figure.asked { width: 150px; margin-right: 1rem; }
+figure.asked img { width: 96px; height: 96px; margin: 0 auto .2rem; }
+.right { color: var(--good); } .right b::before { content: "✓ "; }
+.wrong { color: var(--bad); } .wrong b::before { content: "✗ "; }
 footer { margin-top: 3rem; color: var(--soft); font-size: .85rem; }
 """
 
@@ -69,7 +77,9 @@ def page(title: str, lead: str, sections: Sequence[str]) -> str:
         "<!doctype html>\n<html lang='en'>\n<head>\n<meta charset='utf-8'>\n"
         "<meta name='viewport' content='width=device-width, initial-scale=1'>\n"
         f"<title>{html.escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
-        f"<h1>{html.escape(title)}</h1>\n<p class='lead'>{html.escape(lead)}</p>\n" + "\n".join(sections) + "\n</body>\n</html>\n"
+        f"<h1>{html.escape(title)}</h1>\n<p class='lead'>{html.escape(lead)}</p>\n"
+        + "\n".join(sections)
+        + "\n</body>\n</html>\n"
     )
 
 
@@ -99,7 +109,12 @@ def figures(*drawn: Optional[Any]) -> list[str]:
     for figure in drawn:
         if figure is not None:
             out.append(
-                io.to_html(figure, include_plotlyjs="inline" if not out else False, full_html=False, config={"displaylogo": False})
+                io.to_html(
+                    figure,
+                    include_plotlyjs="inline" if not out else False,
+                    full_html=False,
+                    config={"displaylogo": False},
+                )
             )
     return out
 

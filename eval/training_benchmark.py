@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from galleries.errors import ConfigError
 from siamese.config import TrainingConfig
-from siamese.losses import CROSS_ENTROPY, parse_loss
+from siamese.losses import CROSS_ENTROPY, MINED, parse_loss
 from siamese.training import Trainer, make_optimizer
 
 
@@ -52,44 +52,56 @@ class TrainingSpeed:
         return {**vars(self), "ratios": list(self.ratios), "ratio": self.ratio}
 
 
-def bare_step(
-    trainer: Trainer, pixels: Tensor, labels: Tensor
-) -> Callable[[NDArray[np.int64]], None]:
-    """A training step as one would write it by hand around the same network, without the toolkit's loop.
+class BareLoop:
+    """Training steps as one would write them by hand around the same network, without the toolkit's loop.
 
-    It has the network, head, loss, optimiser, precision, memory format and gradient clip of the trainer, and none of
-    its sampling, augmentation on the fly, averaging, schedules, counters or observers.
+    It has the network, head, loss, miner, optimiser, precision, memory format and gradient clip of the trainer, and
+    none of its sampling, augmentation on the fly, averaging, schedules, counters or observers.
+
+    Args:
+        trainer: A run that was set up; its network is copied.
+        pixels: uint8 (N, C, H, W), everything that may stand in a batch.
+        labels: int64 (N,).
     """
-    config = trainer.config
-    terms = parse_loss(config.loss)
-    learner = copy.deepcopy(trainer.learner).train().to(memory_format=torch.channels_last)
-    tower, head = learner.tower, learner.head
-    metric: list[tuple[float, nn.Module]] = [
-        (term.weight, learner.objective.metric[term.name]) for term in terms if term.name != CROSS_ENTROPY
-    ]
-    weight = next((term.weight for term in terms if term.name == CROSS_ENTROPY), 0.0)
-    optimizer = make_optimizer(learner, config)
-    autocast = {"bfloat16": torch.bfloat16, "float16": torch.float16}.get(trainer.precision)
-    device = trainer.fabric.device
 
-    def step(rows: NDArray[np.int64]) -> None:
-        images = pixels[torch.from_numpy(rows)].to(device).contiguous(memory_format=torch.channels_last)
-        target = labels[torch.from_numpy(rows)].to(device)
-        with torch.autocast(device.type, autocast, enabled=autocast is not None):
-            vectors = tower(images)
-            loss = vectors.new_zeros(())
-            if head is not None:
-                scores = head(vectors)
-                loss = weight * F.cross_entropy(scores.float(), target, label_smoothing=config.label_smoothing)
-            for share, module in metric:
-                loss = loss + share * module(vectors, target)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        if config.gradient_clip:
-            nn.utils.clip_grad_norm_(learner.parameters(), config.gradient_clip)
-        optimizer.step()
+    def __init__(self, trainer: Trainer, pixels: Tensor, labels: Tensor) -> None:
+        self.config = trainer.config
+        self.device = trainer.fabric.device
+        self.autocast = {"bfloat16": torch.bfloat16, "float16": torch.float16}.get(trainer.precision)
+        self.pixels, self.labels = pixels, labels
+        self.learner = copy.deepcopy(trainer.learner).train().to(memory_format=torch.channels_last)
+        self.optimizer = make_optimizer(self.learner, self.config)
 
-    return step
+    def step(self, rows: NDArray[np.int64]) -> None:
+        """Train on the batch of these rows, at the configuration's rate."""
+        chosen = torch.from_numpy(rows)
+        images = self.pixels[chosen].to(self.device).contiguous(memory_format=torch.channels_last)
+        labels = self.labels[chosen].to(self.device)
+        with torch.autocast(self.device.type, self.autocast, enabled=self.autocast is not None):
+            vectors = self.learner.tower(images)
+            scores = None if self.learner.head is None else self.learner.head(vectors).float()
+        loss = self._loss(vectors, scores, labels)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        if self.config.gradient_clip:
+            nn.utils.clip_grad_norm_(self.learner.parameters(), self.config.gradient_clip)
+        self.optimizer.step()
+
+    def _loss(self, vectors: Tensor, scores: Optional[Tensor], labels: Tensor) -> Tensor:
+        objective = self.learner.objective
+        mined = None if objective.miner is None else objective.miner(vectors, labels)
+        loss = vectors.new_zeros(())
+        for term in parse_loss(self.config.loss):
+            if term.name == CROSS_ENTROPY:
+                assert scores is not None
+                smoothing = self.config.label_smoothing
+                value = F.cross_entropy(scores, labels, objective.class_weights, label_smoothing=smoothing)
+            elif mined is not None and term.name in MINED:
+                value = objective.metric[term.name](vectors, labels, mined)
+            else:
+                value = objective.metric[term.name](vectors, labels)
+            loss = loss + term.weight * value
+        return loss
 
 
 def benchmark_training(
@@ -115,7 +127,7 @@ def benchmark_training(
     rng = np.random.default_rng(config.seed)
     pool = np.arange(min(len(trainer.feed), 20 * size))
     pixels, labels = trainer.feed.pixels(pool), torch.from_numpy(trainer.feed.labels[pool])
-    bare = bare_step(trainer, pixels, labels)
+    bare = BareLoop(trainer, pixels, labels)
     generator = torch.Generator().manual_seed(config.seed)
     trainer.learner.train()
 
@@ -125,7 +137,7 @@ def benchmark_training(
     def run_bare(batches: list[NDArray[np.int64]]) -> float:
         began = time.perf_counter()
         for rows in batches:
-            bare(rows)
+            bare.step(rows)
         return len(batches) * size / (time.perf_counter() - began)
 
     def run_toolkit(batches: list[NDArray[np.int64]]) -> float:

@@ -14,7 +14,7 @@ from galleries.errors import DataError, EmotionsError, GalleryError
 from galleries.evidence import Neighbour, Prediction
 from galleries.faces import Box, FaceDetector, crop, is_face_picture
 from galleries.gallery import DEFAULT_NEIGHBORS, Gallery
-from galleries.images import PICTURE_SUFFIXES, prepare_batch, read_picture, validate
+from galleries.images import PICTURE_SUFFIXES, is_blank, prepare_batch, read_picture, validate
 
 Pixels = NDArray[np.uint8]
 
@@ -39,6 +39,19 @@ def list_pictures(paths: Iterable[Union[str, Path]]) -> List[Path]:
             raise DataError(f"{path} holds no picture ({', '.join(PICTURE_SUFFIXES)}); give another folder.")
         found.extend(inside)
     return found
+
+
+def read_face_picture(path: Union[str, Path]) -> Pixels:
+    """Read a picture that may show a face, as :func:`galleries.images.read_picture` does.
+
+    Raises:
+        DataError: The file is missing, unreadable, no picture, or blank.
+    """
+    image = read_picture(path)
+    if is_blank(image):
+        size = f"{image.shape[1]}x{image.shape[0]}"
+        raise DataError(f"{path} is blank: all of its pixels ({size}) have the same value, so it shows no face.")
+    return image
 
 
 @dataclass(frozen=True)
@@ -227,7 +240,7 @@ class Recognizer:
         for name in paths:
             path = Path(name)
             try:
-                image = read_picture(path)
+                image = read_face_picture(path)
             except EmotionsError as error:
                 yield FileResult(path, (), error)
             else:

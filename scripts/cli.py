@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import io
+import os
 import sys
 from typing import List, Optional
 
@@ -18,13 +20,33 @@ COMMANDS = {
 """Every command, with what it is for, in the order a person meets them."""
 
 
+READER_LEFT = 1
+"""Exit code when the reader of a pipe closed it early, as ``head`` does."""
+
+
 def main(arguments: Optional[List[str]] = None) -> None:
     """Run a command.
 
     Args:
         arguments: What a person typed after ``emotions``; ``sys.argv`` by default.
     """
-    arguments = sys.argv[1:] if arguments is None else arguments
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a file's name need not be text
+    try:
+        try:
+            _run(sys.argv[1:] if arguments is None else arguments)
+        finally:
+            sys.stdout.flush()  # while a closed pipe or a full disk can still be handled
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            raise SystemExit(READER_LEFT) from None
+        print(f"error: standard output could not be written ({error.strerror}).", file=sys.stderr)
+        raise SystemExit(2) from None
+
+
+def _run(arguments: List[str]) -> None:
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(_help())
         return

@@ -21,19 +21,16 @@ from galleries.errors import EmotionsError
 BAD_INPUT = 2
 """Exit code of a refused request."""
 
-INTERRUPTED = 130
-"""Exit code after Ctrl-C."""
-
-out = Console(highlight=False, soft_wrap=True)
+out = Console(highlight=False, soft_wrap=True, emoji=False)
 """Results."""
 
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 """Progress, notes and errors."""
 
 
 def say(text: str) -> None:
     """Tell the person something that is no result, on standard error."""
-    err.print(escape(text))
+    err.print(text, markup=False)
 
 
 def warn(text: str) -> None:
@@ -42,8 +39,9 @@ def warn(text: str) -> None:
 
 
 def print_json(value: Any) -> None:
-    """Print a result as JSON on standard output, the only thing there with ``--json``."""
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    """Print a result as JSON on standard output, the only thing there with ``--json``; readable UTF-8, or ASCII."""
+    is_unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=not is_unicode, allow_nan=False) + "\n")
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
@@ -75,18 +73,20 @@ def bar(title: str) -> Iterator[Callable[[int, int], None]]:
 
 
 def run(work: Callable[[], None]) -> None:
-    """Do a command's work; end with one sentence and a fitting exit code where it cannot be done."""
+    """Do a command's work; end with one sentence and exit code 2 where it cannot be done."""
     try:
         work()
     except EmotionsError as error:
-        err.print(f"[red]error:[/red] {escape(str(error))}")
-        raise SystemExit(BAD_INPUT) from None
-    except KeyboardInterrupt:
-        err.print("[yellow]stopped.[/yellow]")
-        raise SystemExit(INTERRUPTED) from None
+        reason = str(error)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SystemExit(BAD_INPUT) from None
+        raise
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename is not None else ""
+        reason = f"{where}{error.strerror or error}; what was saved before is as it was."
+    else:
+        return
+    err.print(f"[red]error:[/red] {escape(reason)}")
+    raise SystemExit(BAD_INPUT)
 
 
 def stop_on_terminate() -> None:
@@ -98,6 +98,16 @@ def stop_on_terminate() -> None:
     signal.signal(signal.SIGTERM, stop)
 
 
+def is_leader() -> bool:
+    """Whether this process alone writes and prints: the only one, or rank 0 of a ``torchrun``."""
+    return "TORCHELASTIC_RUN_ID" not in os.environ or os.environ.get("RANK", "0") == "0"
+
+
+def hush_followers() -> None:
+    """Let only the leader of several processes print."""
+    out.quiet = err.quiet = not is_leader()
+
+
 def fresh_folder(wanted: Optional[Path], stem: str) -> Path:
     """A run's folder: the one asked for, or the first free ``runs/STEM-N``.
 
@@ -105,6 +115,8 @@ def fresh_folder(wanted: Optional[Path], stem: str) -> Path:
         EmotionsError: The one asked for is taken.
     """
     if wanted is not None:
+        if not is_leader():
+            return wanted
         if wanted.exists() and (wanted.is_file() or any(wanted.iterdir())):
             raise EmotionsError(f"{wanted} exists and is not empty; choose another --out or remove it first.")
         return wanted

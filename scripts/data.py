@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import TYPE_CHECKING, Any, Dict, List, Optional
 
 import typer
 
 from emotions_cli import console
+from galleries.errors import SplitError
+
+if TYPE_CHECKING:
+    from siamese.datasets import FaceDataset
+    from siamese.splits import Split
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
@@ -28,36 +33,34 @@ def data(
 ) -> None:
     """Recognise a data set, and count its pictures per emotion and part of the split."""
     from siamese.datasets import load_dataset, write_skip_report
-    from siamese.splits import load_split, make_split, parse_ratios
+    from siamese.splits import find_split
 
     with console.bar("reading pictures") as progress:
         dataset = load_dataset(path, format, ferplus=ferplus, progress=progress)
-    made = (
-        load_split(split, dataset)
-        if split.endswith(".json")
-        else make_split(dataset, split, parse_ratios(ratios), seed)
-    )
-    written: List[str] = []
+    made: Optional[Split] = None
+    notes = list(dataset.notes)
+    try:
+        made = find_split(dataset, split, ratios, seed)
+        notes.extend(made.notes)
+    except SplitError as error:
+        if split != "auto" or save_split is not None:
+            raise
+        notes.append(f"No split: {error}")
+    written: List[Path] = []
     if sheet is not None:
         _write_sheet(dataset, sheet, seed)
-        written.append(str(sheet))
+        written.append(sheet)
     if skipped is not None:
         write_skip_report(dataset, skipped)
-        written.append(str(skipped))
-    if save_split is not None:
+        written.append(skipped)
+    if save_split is not None and made is not None:
         made.save(save_split, dataset)
-        written.append(str(save_split))
+        written.append(save_split)
     if json:
-        console.print_json(_facts(dataset, made, path, written))
+        console.print_json({"path": path, **_facts(dataset, made), "notes": notes, "written": list(map(str, written))})
         return
-    people = "unknown" if dataset.subjects is None else str(len(set(dataset.subjects)))
-    films = "unknown" if dataset.sequences is None else str(len(set(dataset.sequences)))
-    parts = {name: dataset.counts(rows) for name, rows in made.parts().items()}
-    counts = [[e, *(parts[part][e] for part in parts), dataset.counts()[e]] for e in dataset.emotions]
-    counts.append(["all", *(len(rows) for rows in made.parts().values()), len(dataset)])
-    title = f"{dataset.name}: read as {dataset.format}, {made.method} split, people: {people}, sequences: {films}"
-    console.table(title, ["emotion", *parts, "all"], counts)
-    for note in [*dataset.notes, *made.notes]:
+    _print_counts(dataset, made)
+    for note in notes:
         console.warn(note)
     if dataset.skipped:
         where = f"; the list is in {skipped}" if skipped else "; --skipped FILE writes the list"
@@ -67,9 +70,20 @@ def data(
         console.say(f"wrote {name}")
 
 
-def _facts(dataset: Any, split: Any, path: str, written: List[str]) -> Dict[str, Any]:
+def _print_counts(dataset: FaceDataset, split: Optional[Split]) -> None:
+    people = "unknown" if dataset.subjects is None else str(len(set(dataset.subjects)))
+    films = "unknown" if dataset.sequences is None else str(len(set(dataset.sequences)))
+    parts = {} if split is None else {name: dataset.counts(rows) for name, rows in split.parts().items()}
+    parts["all"] = dataset.counts()
+    counts = [[emotion, *(part[emotion] for part in parts.values())] for emotion in dataset.emotions]
+    counts.append(["all", *(sum(part.values()) for part in parts.values())])
+    how = "no" if split is None else split.method
+    title = f"{dataset.name}: read as {dataset.format}, {how} split, people: {people}, sequences: {films}"
+    console.table(title, ["emotion", *parts], counts)
+
+
+def _facts(dataset: FaceDataset, split: Optional[Split]) -> Dict[str, Any]:
     return {
-        "path": path,
         "name": dataset.name,
         "format": dataset.format,
         "pictures": len(dataset),
@@ -77,18 +91,18 @@ def _facts(dataset: Any, split: Any, path: str, written: List[str]) -> Dict[str,
         "subjects": None if dataset.subjects is None else len(set(dataset.subjects)),
         "sequences": None if dataset.sequences is None else len(set(dataset.sequences)),
         "counts": dataset.counts(),
-        "split": {
+        "split": None
+        if split is None
+        else {
             "method": split.method,
             "digest": split.digest,
             "counts": {name: dataset.counts(rows) for name, rows in split.parts().items()},
         },
         "skipped": [vars(entry) for entry in dataset.skipped],
-        "notes": [*dataset.notes, *split.notes],
-        "written": written,
     }
 
 
-def _write_sheet(dataset: Any, path: Path, seed: int) -> None:
+def _write_sheet(dataset: FaceDataset, path: Path, seed: int) -> None:
     import cv2
 
     from galleries.atomic import write_bytes

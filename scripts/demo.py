@@ -66,9 +66,7 @@ def _clear(out: Path) -> None:
     (out / "demo").touch()
 
 
-def _demo(
-    subjects: int, epochs: Optional[int], new_emotion: str, shots: int, seed: int, out: Path, quiet: bool
-) -> Any:
+def _demo(subjects: int, epochs: Optional[int], new_emotion: str, shots: int, seed: int, out: Path, quiet: bool) -> Any:
     import numpy as np
 
     from emotions_cli.training_run import PreparedRun, describe_data, find_config, finish_run, train_run
@@ -165,15 +163,15 @@ def _write_page(out: Path, facts: Any, result: Any, examples: Any, subjects: int
     run = facts["run"]
     body = [
         report.tiles(names),
-        report.section("Learning", curve, text="Validation pictures show people who are neither trained on nor tested."),
+        report.section(
+            "Learning", curve, text="Validation pictures show people who are neither trained on nor tested."
+        ),
         report.section(
             "Which emotion is taken for which",
             matrix,
             text="Test people only. A row is a true emotion; a cell tells how often it was given which answer.",
         ),
-        report.section(
-            "Per emotion", report.html_table(["emotion", "precision", "recall", "F1", "pictures"], rows)
-        ),
+        report.section("Per emotion", report.html_table(["emotion", "precision", "recall", "F1", "pictures"], rows)),
         report.section(
             "Which faces say so",
             report.evidence(examples),

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
 from emotions_cli import console
-from galleries.encoder import Encoder, OnnxEncoder
+from galleries.encoder import OnnxEncoder
 from galleries.errors import ConfigError, DataError, EmotionsError
 from galleries.gallery import Gallery
-from galleries.images import InputSpec, prepare, read_picture
-from galleries.recognizer import list_pictures
+from galleries.images import InputSpec, prepare
+from galleries.recognizer import Recognizer, list_pictures, read_face_picture
 from galleries.vocabulary import canonical
 
 PARTS = ("auto", "train", "val", "test", "all")
@@ -41,19 +41,17 @@ class ReadFaces:
 
 def read_faces(
     paths: Sequence[Path],
-    encoder: Encoder,
+    recognizer: Recognizer,
     emotion: Optional[str] = None,
     thumbnail: Optional[Tuple[int, ...]] = None,
-    find: Optional[Callable[[np.ndarray], List[Tuple[Any, np.ndarray]]]] = None,
 ) -> ReadFaces:
     """Read pictures, take the largest face of each, and encode it; what cannot be used is counted and skipped.
 
     Args:
         paths: Files and folders.
-        encoder: The tower.
+        recognizer: Finds the faces and carries the tower.
         emotion: Of all of them; None takes the name of the folder each picture lies in.
         thumbnail: Shape (h, w) or (h, w, 3) of the thumbnails to keep, or None.
-        find: Gives a picture's faces, the largest first; None takes each picture whole.
 
     Raises:
         DataError: No picture could be used.
@@ -66,22 +64,21 @@ def read_faces(
             progress(done, len(files))
             try:
                 name = canonical(path.absolute().parent.name if emotion is None else emotion)
-                image = read_picture(path)
-                faces = [(None, image)] if find is None else find(image)
+                faces = recognizer.find(read_face_picture(path))
             except EmotionsError as error:
                 skipped.append((path, str(error)))
                 continue
             if not faces:
                 skipped.append((path, f"No face was found in {path}; --whole takes the whole picture."))
                 continue
-            pixels.append(prepare(faces[0][1], encoder.input_spec))
+            pixels.append(prepare(faces[0][1], recognizer.encoder.input_spec))
             if thumbnail is not None:
                 small.append(make_thumbnail(faces[0][1], thumbnail))
             emotions.append(name)
             sources.append(str(path))
     if not pixels:
         raise DataError(f"None of {len(files)} pictures could be enrolled; the first: {skipped[0][1]}")
-    vectors = encoder.encode(np.stack(pixels))
+    vectors = recognizer.encoder.encode(np.stack(pixels))
     return ReadFaces(vectors, emotions, sources, np.stack(small) if small else None, skipped)
 
 
@@ -89,28 +86,6 @@ def make_thumbnail(face: np.ndarray, shape: Tuple[int, ...]) -> np.ndarray:
     """A face, uint8 of any size, as a thumbnail (h, w) or (h, w, 3)."""
     planes = prepare(face, InputSpec(shape[0], shape[1], 3 if len(shape) == 3 else 1))
     return np.ascontiguousarray(planes.transpose(1, 2, 0)) if len(shape) == 3 else planes[0]
-
-
-def build_from_folder(data: str, encoder: OnnxEncoder, metric: str, index: str, thumbnails: bool) -> Gallery:
-    """A gallery of a folder of classes, without the data set readers (which need Python 3.10)."""
-    folder = Path(data)
-    if not folder.is_dir():
-        raise DataError(
-            f"{data} is no folder; on this Python a gallery is built from a folder with one folder an emotion."
-        )
-    read = read_faces([folder], encoder, thumbnail=(48, 48) if thumbnails else None)
-    tell_skipped(read.skipped)
-    gallery = Gallery.build(
-        read.vectors,
-        read.emotions,
-        tower=encoder,
-        metric=metric,
-        index=index,
-        sources=[Path(source).relative_to(folder).as_posix() for source in read.sources],
-        thumbnails=read.thumbnails,
-    )
-    gallery.attach_tower(encoder.model)
-    return gallery
 
 
 def build_from_dataset(
@@ -142,7 +117,7 @@ def build_from_dataset(
 
 def choose_rows(dataset: Any, options: Dict[str, Any]) -> np.ndarray:
     """Rows int64 of the data set's part that is asked for."""
-    from siamese.splits import load_split, make_split, parse_ratios
+    from siamese.splits import find_split
 
     part, split = options["part"], options["split"]
     if part not in PARTS:
@@ -153,12 +128,7 @@ def choose_rows(dataset: Any, options: Dict[str, Any]) -> np.ndarray:
         console.say(f"Enrolling {'the training part' if part == 'train' else 'every picture'} (--part says which).")
     if part == "all":
         return np.arange(len(dataset))
-    made = (
-        load_split(split, dataset)
-        if split.endswith(".json")
-        else make_split(dataset, split, parse_ratios(options["ratios"]), options["seed"])
-    )
-    rows: np.ndarray = made.parts()[part]
+    rows: np.ndarray = find_split(dataset, split, options["ratios"], options["seed"]).parts()[part]
     return rows
 
 

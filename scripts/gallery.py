@@ -40,7 +40,7 @@ def build(
     json: bool = typer.Option(False, "--json", help="Print what the gallery holds as JSON."),
 ) -> None:
     """Build a gallery: every face of a data set becomes a vector of the tower."""
-    from emotions_cli.enrolment import build_from_dataset, build_from_folder
+    from emotions_cli.enrolment import build_from_dataset
     from galleries.encoder import load_encoder
     from galleries.errors import unknown_name
     from galleries.index import KINDS, METRICS
@@ -52,19 +52,16 @@ def build(
     console.fresh_folder(out, "gallery")
     encoder = load_encoder(tower)
     encoder.metric = metric or encoder.metric
-    if sys.version_info >= (3, 10):
-        options = {
-            "format": format,
-            "ferplus": ferplus,
-            "emotions": emotions,
-            "part": part,
-            "split": split,
-            "ratios": ratios,
-            "seed": seed,
-        }
-        made = build_from_dataset(data, encoder, index, thumbnails, options)
-    else:
-        made = build_from_folder(data, encoder, encoder.metric, index, thumbnails)
+    options = {
+        "format": format,
+        "ferplus": ferplus,
+        "emotions": emotions,
+        "part": part,
+        "split": split,
+        "ratios": ratios,
+        "seed": seed,
+    }
+    made = build_from_dataset(data, encoder, index, thumbnails, options)
     made.save(out)
     _tell(made, out, json, f"Next: emotions query {out} PHOTO")
 
@@ -90,7 +87,7 @@ def add(
     recognizer = open_recognizer(gallery, tower, detector, margin=margin, whole=whole)
     held = recognizer.gallery
     shape = None if held.thumbnails is None else held.thumbnails.shape[1:]
-    read = read_faces(pictures, recognizer.encoder, emotion, shape, recognizer.find)
+    read = read_faces(pictures, recognizer, emotion, shape)
     tell_skipped(read.skipped)
     people = None if subject is None else [subject] * len(read.sources)
     numbers = held.add(read.vectors, read.emotions, sources=read.sources, subjects=people, thumbnails=read.thumbnails)
@@ -169,8 +166,7 @@ def info(
         console.print_json(rows)
         return
     for row in rows:
-        line = f"{row['number']}\t{row['emotion']}\t{row['subject'] or '-'}\t{row['source']}"
-        sys.stdout.write(line.encode("utf-8", "backslashreplace").decode() + "\n")
+        sys.stdout.write(f"{row['number']}\t{row['emotion']}\t{row['subject'] or '-'}\t{row['source']}\n")
 
 
 def _tell(held: Gallery, folder: Path, json: bool, news: Optional[str] = None) -> None:

@@ -77,11 +77,11 @@ def _vote(recognizer: Recognizer, files: List[Path]) -> Iterator[Dict[str, Any]]
 
 def _compare(recognizer: Recognizer, files: List[Path], threshold: float) -> Iterator[Dict[str, Any]]:
     """For each file its faces with all references under the threshold, as plain values."""
-    from galleries.images import read_picture
+    from galleries.recognizer import read_face_picture
 
     for path in files:
         try:
-            image = read_picture(path)
+            image = read_face_picture(path)
         except DataError as error:
             yield {"path": str(path), "faces": [], "error": str(error)}
             continue
@@ -133,7 +133,7 @@ def _print_neighbours(neighbours: List[Dict[str, Any]]) -> None:
 
 
 def _print(line: str) -> None:
-    console.out.print(line.encode("utf-8", "backslashreplace").decode(), markup=False)
+    console.out.print(line, markup=False)
 
 
 if __name__ == "__main__":

@@ -58,10 +58,12 @@ def train(
 
     The run's folder holds tower.safetensors, tower.onnx, card.json, history.csv, split.json, result.json and gallery/.
     Ctrl-C leaves a run that --resume takes up; it then reaches the numbers it would have reached.
+    Several processes: torchrun --nproc_per_node 2 -m emotions_cli.cli train ...
     """
     console.stop_on_terminate()
+    console.hush_followers()
     require("torch", "train")
-    from emotions_cli.training_run import find_config, finish_run, prepare_run, print_report, train_run
+    from emotions_cli import training_run
     from siamese.run import RunRequest
 
     if resume is not None:
@@ -82,7 +84,7 @@ def train(
             "precision": precision,
             "seed": seed,
         }
-        name, config = find_config(recipe, tower, options)
+        name, config = training_run.find_config(recipe, tower, options)
         request = RunRequest(
             data or "synthetic",
             config.to_json(),
@@ -97,13 +99,16 @@ def train(
         )
         stem = f"{config.tower}-{Path(request.data).name.split('.')[0].split(':')[0]}"
         folder = console.fresh_folder(out, stem)
-    run = prepare_run(request, folder, device, threads, resume is not None, json)
-    result = train_run(run)
-    report = finish_run(run, result, thumbnails)
+    with training_run.refusal_leaves_nothing(folder, resume is not None):
+        run = training_run.prepare_run(request, folder, device, threads, resume is not None, json)
+        result = training_run.train_run(run)
+    if not result.leader:
+        return
+    report = training_run.finish_run(run, result, thumbnails)
     if json:
         console.print_json(report)
     else:
-        print_report(report, folder)
+        training_run.print_report(report, folder)
 
 
 if __name__ == "__main__":

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import json
+import shutil
 import statistics
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, Iterator, List, Optional
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from emotions_cli import console
 from galleries.atomic import write_text
-from galleries.errors import ConfigError, unknown_name
+from galleries.errors import ConfigError, EmotionsError, unknown_name
 from siamese.config import TrainingConfig, load_recipe
 from siamese.datasets import FaceDataset
+from siamese.processes import pick_device
 from siamese.run import RunRequest, data_card, prepare_data
 from siamese.splits import Split, check_trainable
+from siamese.state import STATE_FILE
+from siamese.towers import TOWERS, tower_names
 
 RECIPES = Path(__file__).parent / "recipes"
+RESULT_FILE = "result.json"
 
 
 def recipe_names() -> List[str]:
@@ -27,7 +33,7 @@ def recipe_names() -> List[str]:
     return sorted(path.stem for path in RECIPES.glob("*.toml"))
 
 
-def find_config(recipe: Optional[str], tower: Optional[str], options: Dict[str, Any]) -> "tuple[str, TrainingConfig]":
+def find_config(recipe: Optional[str], tower: Optional[str], options: Dict[str, Any]) -> tuple[str, TrainingConfig]:
     """The recipe to use and the configuration it gives with a person's options on top.
 
     A tower without a recipe of its own name is one of torchvision's and takes ``mobilenet_v2``'s.
@@ -41,9 +47,22 @@ def find_config(recipe: Optional[str], tower: Optional[str], options: Dict[str, 
         raise unknown_name("recipe", name, recipe_names())
     config, _ = load_recipe(path)
     config = config.with_options(**options)
+    if config.tower not in TOWERS and config.tower not in tower_names():
+        raise unknown_name("tower", config.tower, tower_names())
     if options.get("loss") and not config.loss.count("cross-entropy") and config.monitor == "softmax":
         config = replace(config, monitor="knn")
     return path.stem, config
+
+
+@contextmanager
+def refusal_leaves_nothing(folder: Path, resume: bool) -> Iterator[None]:
+    """Remove a new run's folder if it is refused before its first epoch ends, so that the same --out can be given."""
+    try:
+        yield
+    except EmotionsError:
+        if not resume and console.is_leader() and not (folder / STATE_FILE).exists():
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 @dataclass
@@ -64,6 +83,7 @@ def prepare_run(
     request: RunRequest, folder: Path, device: str, threads: Optional[int], resume: bool, json: bool
 ) -> PreparedRun:
     """Read and split the data, say what was found, and write what a resumed run needs."""
+    pick_device(device)
     if threads is not None:
         import torch
 
@@ -72,12 +92,13 @@ def prepare_run(
         torch.set_num_threads(threads)
     config = request.config
     with console.bar("reading pictures") as progress:
-        dataset, split = prepare_data(request, folder, progress, resume)
+        dataset, split = prepare_data(request, folder, progress, resume, keep=console.is_leader())
     check_trainable(dataset, split)
-    if not resume:
+    if not resume and console.is_leader():
         request.save(folder)
     describe_data(dataset, split, json)
-    return PreparedRun(folder, request, config, dataset, split, device, resume, json)
+    began = any((folder / name).exists() for name in (STATE_FILE, RESULT_FILE))  # else it was stopped in epoch 1
+    return PreparedRun(folder, request, config, dataset, split, device, resume and began, json)
 
 
 def describe_data(dataset: FaceDataset, split: Split, quiet: bool = False) -> None:
@@ -128,8 +149,8 @@ class TerminalObserver:
         softmax = f", softmax {console.percent(row['val_softmax'])}" if "val_softmax" in row else ""
         best = "  best so far" if row["best"] else ""
         self.progress.console.print(
-            f"epoch {row['epoch']:>3}: loss {row['loss']:.4f}, validation k-NN {console.percent(row['val_knn'])}{softmax}"
-            f", {row['pictures_per_second']:.0f} images/s, {row['seconds']:.0f} s{best}"
+            f"epoch {row['epoch']:>3}: loss {row['loss']:.4f}, validation k-NN {console.percent(row['val_knn'])}"
+            f"{softmax}, {row['pictures_per_second']:.0f} images/s, {row['seconds']:.0f} s{best}"
         )
 
     def note(self, text: str) -> None:
@@ -207,7 +228,7 @@ def finish_run(run: PreparedRun, result: Any, thumbnails: bool = True) -> Dict[s
             queries = encode_rows(dataset, split.test, encoder, progress)
         k = min(run.config.n_neighbors, len(gallery))
         report["test"] = judge(dataset, split, gallery, queries, k, head_scores(result.head, queries)).to_json()
-    write_text(run.folder / "result.json", json_text(report))
+    write_text(run.folder / RESULT_FILE, json_text(report))
     return report
 
 
@@ -230,8 +251,9 @@ def print_report(report: Dict[str, Any], folder: Path) -> None:
     """Tell a run's result, with its floors, and what can be done next."""
     minutes = report["training_seconds"] / 60
     console.out.print(
-        f"{report['tower']}: {report['parameters']:,} weights, best epoch {report['best_epoch']} of {report['epochs']}, "
-        f"{minutes:.1f} min of training, {report['images_per_second']:.0f} images/s ({report['precision']})."
+        f"{report['tower']}: {report['parameters']:,} weights, best epoch {report['best_epoch']} of "
+        f"{report['epochs']}, {minutes:.1f} min of training, {report['images_per_second']:.0f} images/s "
+        f"({report['precision']})."
     )
     test = report["test"]
     if test is None:
@@ -288,6 +310,7 @@ __all__ = [
     "prepare_run",
     "print_report",
     "recipe_names",
+    "refusal_leaves_nothing",
     "resume_command",
     "train_run",
 ]

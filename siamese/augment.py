@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any, Mapping
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from galleries.errors import ConfigError
+from galleries.errors import ConfigError, unknown_name
+
+_MOST: dict[str, float] = {
+    "rotate": 180,
+    "shift": 1,
+    "shear": 60,
+    "flip": 1,
+    "brightness": 1,
+    "contrast": 1,
+    "erase": 1,
+}
+"""Largest value of each part."""
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 @dataclass(frozen=True)
@@ -38,14 +54,32 @@ class Augmentation:
     erase: float = 0.0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "zoom", tuple(self.zoom))
-        for name in ("rotate", "shift", "shear", "flip", "brightness", "contrast", "erase"):
-            if not 0 <= getattr(self, name) <= 180:
-                raise ConfigError(f"The augmentation {name} = {getattr(self, name)!r} must be a number from 0 up.")
-        if len(self.zoom) != 2 or not 0 < self.zoom[0] <= self.zoom[1]:
-            raise ConfigError(f"The augmentation zoom = {list(self.zoom)} must be two numbers such as [0.9, 1.1].")
-        if self.flip > 1 or self.erase > 1:
-            raise ConfigError("The augmentations flip and erase are probabilities; give them from 0 to 1.")
+        zoom: Any = self.zoom
+        object.__setattr__(self, "zoom", tuple(zoom) if isinstance(zoom, (list, tuple)) else (zoom,))
+        for name, most in _MOST.items():
+            value = getattr(self, name)
+            if not (_is_number(value) and 0 <= value <= most):
+                raise ConfigError(f"The augmentation {name} = {value!r} was given; give a number from 0 to {most}.")
+        if len(self.zoom) != 2 or not (all(map(_is_number, self.zoom)) and 0.1 <= self.zoom[0] <= self.zoom[1] <= 10):
+            raise ConfigError(
+                f"The augmentation zoom = {list(self.zoom)} was given; give two numbers from 0.1 to 10, the smaller "
+                "first, such as [0.9, 1.1]."
+            )
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any]) -> Augmentation:
+        """Read an augmentation from a recipe's table.
+
+        Raises:
+            ConfigError: A key is unknown or a value out of range.
+        """
+        if not isinstance(values, Mapping):
+            raise ConfigError(f"augment = {values!r} was given; give a table such as {{ flip = 0.5, rotate = 10.0 }}.")
+        known = [item.name for item in fields(cls)]
+        for key in values:
+            if key not in known:
+                raise unknown_name("augmentation", str(key), known)
+        return cls(**values)
 
     @property
     def moves(self) -> bool:

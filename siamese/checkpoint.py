@@ -14,8 +14,8 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor, nn
 
-from galleries.atomic import write_bytes, write_text
-from galleries.errors import ConfigError, EmotionsError, TowerError
+from galleries.atomic import sync, write_bytes, write_with
+from galleries.errors import EmotionsError, TowerError
 from galleries.images import InputSpec
 from siamese.towers import Tower, make_tower
 
@@ -44,7 +44,7 @@ class Checkpoint:
 def save_checkpoint(
     folder: Path, tower: Tower, head: nn.Module | None, emotions: tuple[str, ...], card: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Write a tower's weights and card into a run folder, each atomically, the card last.
+    """Write a tower's weights and card into a run folder: both, or neither where the disk is full.
 
     Args:
         folder: The run; made if missing.
@@ -57,14 +57,12 @@ def save_checkpoint(
         The card as written.
 
     Raises:
-        EmotionsError: The disk is full or the place cannot be written.
+        EmotionsError: The disk is full or the place cannot be written; what was there is unharmed.
     """
     tensors = {f"tower.{key}": value for key, value in tower.state_dict().items()}
     if head is not None:
         tensors.update({f"head.{key}": value for key, value in head.state_dict().items()})
-    data = pack(tensors)
-    full: dict[str, Any] = {
-        "format_version": FORMAT_VERSION,
+    essentials: dict[str, Any] = {
         "tower": tower.name,
         "input": tower.input_spec.to_json(),
         "embedding_dim": tower.embedding_dim,
@@ -72,11 +70,22 @@ def save_checkpoint(
         "fingerprint": tower.fingerprint,
         "emotions": list(emotions),
         "has_head": head is not None,
+    }
+    data = pack(tensors, {"essentials": json.dumps(essentials)})
+    full: dict[str, Any] = {
+        "format_version": FORMAT_VERSION,
+        **essentials,
         "weights": {"file": WEIGHTS_FILE, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()},
         **card,
     }
-    write_bytes(folder / WEIGHTS_FILE, data)
-    write_text(folder / CARD_FILE, json.dumps(full, indent=2, ensure_ascii=False) + "\n")
+    text = json.dumps(full, indent=2, ensure_ascii=False) + "\n"
+
+    def write_both(temporary: Path) -> None:
+        temporary.write_text(text, encoding="utf-8")
+        sync(temporary)  # the card has its place on the disk before the weights are replaced
+        write_bytes(folder / WEIGHTS_FILE, data)
+
+    write_with(folder / CARD_FILE, write_both)
     return full
 
 
@@ -99,16 +108,23 @@ def load_checkpoint(folder: str | Path) -> Checkpoint:
         if head is not None:
             head.load_state_dict(_part(tensors, "head."))
             head.eval()
-    except (ConfigError, KeyError, TypeError, RuntimeError) as error:
+    except (EmotionsError, KeyError, TypeError, ValueError, RuntimeError, MemoryError) as error:
+        reason = str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
         raise TowerError(
-            f"The tower in {folder} does not fit its card ({str(error).splitlines()[0]}); train or copy the run again."
+            f"The tower in {folder} does not fit its card ({reason}); train or copy the run again."
         ) from error
     tower.eval()
     if tower.fingerprint != card["fingerprint"]:
         raise TowerError(
             f"The tower in {folder} has the fingerprint {tower.fingerprint[:12]}, its card says "
-            f"{str(card['fingerprint'])[:12]}; the two files belong to different runs."
+            f"{str(card['fingerprint'])[:12]}; the two files belong to different runs, or one is damaged."
         )
+    for key, value in json.loads(_metadata(data).get("essentials", "{}")).items():
+        if card[key] != value:
+            raise TowerError(
+                f"{folder / CARD_FILE} is damaged: its {key} is {card[key]!r}, but {WEIGHTS_FILE} was saved with "
+                f"{value!r}."
+            )
     return Checkpoint(tower, head, emotions, card)
 
 
@@ -122,9 +138,10 @@ def read_card(folder: Path) -> dict[str, Any]:
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise TowerError(f"{folder} is not a finished run: it has no {CARD_FILE}. Give the folder that emotions train "
-                         "wrote.") from error
-    except (OSError, ValueError) as error:
+        raise TowerError(
+            f"{folder} is not a finished run: it has no {CARD_FILE}. Give the folder that emotions train wrote."
+        ) from error
+    except (OSError, ValueError, RecursionError) as error:
         raise TowerError(f"{path} cannot be read as JSON ({error}); copy it from a good run.") from error
     needed = ("tower", "input", "embedding_dim", "metric", "fingerprint", "emotions", "has_head", "weights")
     missing = [key for key in needed if not isinstance(card, dict) or key not in card]
@@ -153,9 +170,10 @@ def read_checked(path: Path, entry: Any) -> bytes:
     return data
 
 
-def pack(tensors: Mapping[str, Tensor]) -> bytes:
-    """Tensors as safetensors bytes; names and values only."""
-    return bytes(save_tensors({key: value.detach().cpu().contiguous() for key, value in tensors.items()}))
+def pack(tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> bytes:
+    """Tensors as safetensors bytes: names, values, and some text."""
+    plain = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
+    return bytes(save_tensors(plain, dict(metadata) if metadata else None))
 
 
 def unpack(data: bytes, path: Path) -> dict[str, Tensor]:
@@ -168,6 +186,13 @@ def unpack(data: bytes, path: Path) -> dict[str, Tensor]:
         return load_tensors(data)
     except (SafetensorError, ValueError, KeyError) as error:
         raise TowerError(f"{path} is not a safetensors file ({error}).") from error
+
+
+def _metadata(data: bytes) -> dict[str, str]:
+    """The text that :func:`pack` put into checked safetensors bytes: 8 bytes of length, then a JSON header."""
+    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+    found: dict[str, str] = header.get("__metadata__", {})
+    return found
 
 
 def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
@@ -206,7 +231,6 @@ def initialise_from(tower: Tower, folder: str | Path) -> list[str]:
 
 __all__ = [
     "Checkpoint",
-    "EmotionsError",
     "initialise_from",
     "load_checkpoint",
     "pack",

@@ -9,7 +9,7 @@ from typing import Any, Mapping, Optional
 
 from galleries.errors import ConfigError, unknown_name
 from siamese.augment import Augmentation
-from siamese.losses import parse_loss
+from siamese.losses import LOSSES, MINERS, parse_loss
 from siamese.sampling import SAMPLERS
 
 if sys.version_info >= (3, 11):
@@ -97,22 +97,29 @@ class TrainingConfig:
     augment: Augmentation = field(default_factory=Augmentation)
 
     def __post_init__(self) -> None:
+        for name in ("tower", "loss"):
+            if not isinstance(getattr(self, name), str):
+                raise ConfigError(f"{name} = {getattr(self, name)!r} was given; give a name in quotes.")
         parse_loss(self.loss)
-        for kind, name, valid in (
+        self._check_options()
+        named: tuple[tuple[str, Any, tuple[Any, ...]], ...] = (
             ("sampler", self.sampler, SAMPLERS),
             ("optimizer", self.optimizer, OPTIMIZERS),
             ("schedule", self.schedule, SCHEDULES),
             ("precision", self.precision, PRECISIONS),
             ("monitor", self.monitor, MONITORS),
             ("class weighting", self.class_weights, CLASS_WEIGHTS),
-        ):
+            ("miner", self.miner, (None, *MINERS)),
+            ("kind of pretrained weights", self.weights, (None, "imagenet", "none")),
+        )
+        for kind, name, valid in named:
             if name not in valid:
-                raise unknown_name(kind, str(name), valid)
+                raise unknown_name(kind, str(name), filter(None, valid))
         self._whole("epochs", 1)
         self._whole("batch_size", 2)
         self._whole("n_neighbors", 1)
         self._whole("plateau_patience", 0)
-        self._whole("seed", 0)
+        self._whole("seed", 0, 2**31 - 1)
         for name in ("input_size", "embedding_dim", "early_stop", "val_references", "classes_per_batch"):
             if getattr(self, name) is not None:
                 self._whole(name, 1)
@@ -122,10 +129,21 @@ class TrainingConfig:
         for name in ("weight_decay", "gradient_clip", "min_lr"):
             self._within(name, 0, 1e6)
 
-    def _whole(self, name: str, low: int) -> None:
+    def _check_options(self) -> None:
+        if not isinstance(self.loss_options, Mapping) or not isinstance(self.miner_options, Mapping):
+            raise ConfigError("loss_options and miner_options are tables, such as { supcon = { temperature = 0.1 } }.")
+        for name, options in self.loss_options.items():
+            if name not in LOSSES:
+                raise unknown_name("loss with options", str(name), LOSSES)
+            if not isinstance(options, Mapping):
+                raise ConfigError(f"The options of {name} are {options!r}; give a table such as {{ margin = 1.0 }}.")
+        if not isinstance(self.augment, Augmentation):
+            raise ConfigError(f"augment is {self.augment!r}; give an Augmentation.")
+
+    def _whole(self, name: str, low: int, high: int = 10**9) -> None:
         value = getattr(self, name)
-        if isinstance(value, bool) or not isinstance(value, int) or value < low:
-            raise ConfigError(f"{name} = {value!r} was given; give a whole number from {low} up.")
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            raise ConfigError(f"{name} = {value!r} was given; give a whole number from {low} to {high}.")
 
     def _within(self, name: str, low: float, high: float, open_low: bool = False) -> None:
         value = getattr(self, name)
@@ -152,14 +170,16 @@ def config_from_mapping(values: Mapping[str, Any], source: str = "the recipe") -
     Raises:
         ConfigError: A key is unknown or a value is out of range.
     """
+    if not isinstance(values, Mapping):
+        raise ConfigError(f"In {source}: a table of training options was expected, not {values!r}.")
     known = {item.name for item in fields(TrainingConfig)}
     for key in values:
         if key not in known:
-            raise ConfigError(f"In {source}: {unknown_name('training option', key, known)}")
+            raise ConfigError(f"In {source}: {unknown_name('training option', str(key), known)}")
     options = dict(values)
     try:
         if "augment" in options:
-            options["augment"] = Augmentation(**options["augment"])
+            options["augment"] = Augmentation.from_mapping(options["augment"])
         return TrainingConfig(**options)
     except ConfigError as error:
         raise ConfigError(f"In {source}: {error}") from error
@@ -183,7 +203,7 @@ def load_recipe(path: Path) -> tuple[TrainingConfig, dict[str, Any]]:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise ConfigError(f"The recipe {path} does not exist.") from error
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigError(f"The recipe {path} cannot be read as TOML ({error}).") from error
     extra = sorted(set(values) - {"about", "training"})
     if extra or not isinstance(values.get("training", {}), dict) or not isinstance(values.get("about", {}), dict):

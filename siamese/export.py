@@ -53,7 +53,7 @@ def tower_card(tower: Tower, emotions: Sequence[str]) -> dict[str, Any]:
 def export_onnx(
     tower: Tower, path: str | Path, emotions: Sequence[str], samples: NDArray[np.uint8] | None = None
 ) -> float:
-    """Write a tower as ONNX (opset 17, dynamic batch, batch norm folded) and compare it with PyTorch.
+    """Write a tower as ONNX (opset 17, dynamic batch, batch norm folded into convolutions) and compare it with PyTorch.
 
     Args:
         tower: The tower; it is not changed.

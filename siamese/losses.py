@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from dataclasses import dataclass
 from typing import Any, Callable, Mapping
 
@@ -14,7 +15,7 @@ from galleries.errors import ConfigError, require, unknown_name
 
 
 class ContrastiveLoss(nn.Module):
-    """The siamese paper's eq. 3 (Hadsell, Chopra and LeCun, "Dimensionality Reduction by Learning an Invariant Mapping").
+    """The siamese paper's eq. 3 (Hadsell et al., "Dimensionality Reduction by Learning an Invariant Mapping", 2006).
 
     ``L = (1 - y) D² / 2 + y max(0, m - D)² / 2`` with D the Euclidean distance of a pair and y = 0 for the same class.
     Similar pairs are pulled together, different ones pushed until they are ``margin`` apart.
@@ -27,7 +28,7 @@ class ContrastiveLoss(nn.Module):
 
     def __init__(self, margin: float = 1.0, pairing: str = "all") -> None:
         super().__init__()
-        if not margin > 0:
+        if not isinstance(margin, (int, float)) or not 0 < margin < float("inf"):
             raise ConfigError(f"A contrastive margin of {margin} was given; it must be above 0.")
         if pairing not in ("all", "adjacent"):
             raise unknown_name("pairing", pairing, ["all", "adjacent"])
@@ -74,7 +75,10 @@ def _distance(first: Tensor, second: Tensor) -> Tensor:
 
 def _pml(name: str) -> Callable[..., nn.Module]:
     def make(**options: Any) -> nn.Module:
-        loss: nn.Module = getattr(require("pytorch_metric_learning.losses", "train"), name)(**options)
+        kind = getattr(require("pytorch_metric_learning.losses", "train"), name)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # SphereFace meets NumPy 2 with one
+            loss: nn.Module = kind(**options)
         return loss
 
     return make
@@ -121,6 +125,9 @@ MINERS: dict[str, str] = {
     "angular": "AngularMiner",
 }
 """Miners that choose a batch's pairs or triplets, by pytorch-metric-learning's class."""
+
+MINED = {"triplet", "supcon", "ntxent", "multi-similarity", "circle", "lifted", "n-pairs"}
+"""Losses that take a miner's pairs or triplets."""
 
 CROSS_ENTROPY = "cross-entropy"
 
@@ -196,8 +203,11 @@ class Objective(nn.Module):
         self.register_buffer("class_weights", class_weights, persistent=False)
         self.class_weights: Tensor | None
         self.miner = _make_miner(miner, miner_options or {}) if miner else None
-        if miner and not any(t.name != CROSS_ENTROPY and t.name not in CLASSIFYING for t in terms):
-            raise ConfigError(f"The miner {miner!r} needs a loss of pairs or triplets; {_join(terms)} has none.")
+        if miner and not any(term.name in MINED for term in terms):
+            raise ConfigError(
+                f"The miner {miner!r} was given, but {_join(terms)} takes none; leave it out or choose one of "
+                f"{', '.join(sorted(MINED))}."
+            )
         self.metric = nn.ModuleDict()
         for term in terms:
             if term.name == CROSS_ENTROPY:
@@ -216,14 +226,20 @@ class Objective(nn.Module):
         """The loss of one batch.
 
         Args:
-            vectors: float32 (B, D).
-            scores: float32 (B, n_classes) from a head, or None if no term needs them.
+            vectors: float (B, D).
+            scores: float (B, n_classes) from a head, or None if no term needs them.
             labels: int64 (B,).
             soft: float32 (B, n_classes), annotators' votes that cross-entropy takes in place of the labels.
 
         Returns:
-            The sum as a scalar tensor, and each term's unweighted value.
+            The sum as a float32 scalar, computed in float32 under any autocast, and each term's unweighted value.
         """
+        with torch.autocast(vectors.device.type, enabled=False):  # distances need all their digits
+            return self._sum(vectors.float(), None if scores is None else scores.float(), labels, soft)
+
+    def _sum(
+        self, vectors: Tensor, scores: Tensor | None, labels: Tensor, soft: Tensor | None
+    ) -> tuple[Tensor, dict[str, float]]:
         total = vectors.new_zeros(())
         parts: dict[str, float] = {}
         rows, row_labels = (vectors, labels)
@@ -235,10 +251,8 @@ class Objective(nn.Module):
                 if scores is None:
                     raise ConfigError("Cross-entropy needs a head on the tower; none was made.")
                 target = labels if soft is None else soft
-                value = F.cross_entropy(
-                    scores.float(), target, weight=self.class_weights, label_smoothing=self.label_smoothing
-                )
-            elif mined is not None and term.name not in CLASSIFYING and term.name != "contrastive":
+                value = F.cross_entropy(scores, target, weight=self.class_weights, label_smoothing=self.label_smoothing)
+            elif mined is not None and term.name in MINED:
                 value = self.metric[term.name](rows, row_labels, mined)
             else:
                 value = self.metric[term.name](rows, row_labels)
@@ -255,9 +269,12 @@ def _make_loss(name: str, options: dict[str, Any], n_classes: int, embedding_dim
     if name in CLASSIFYING:
         options = {"num_classes": n_classes, "embedding_size": embedding_dim, **options}
     try:
-        return LOSSES[name](**options)
-    except TypeError as error:
+        loss = LOSSES[name](**options)
+        with torch.no_grad():  # some options are only looked at when the loss is used
+            loss(torch.eye(4, embedding_dim), torch.tensor([0, 0, n_classes - 1, n_classes - 1]))
+    except (TypeError, ValueError, AttributeError, AssertionError, IndexError, RuntimeError) as error:
         raise ConfigError(f"The loss {name!r} does not take the options {options}: {error}.") from error
+    return loss
 
 
 def _make_miner(name: str, options: Mapping[str, Any]) -> nn.Module:
@@ -265,10 +282,11 @@ def _make_miner(name: str, options: Mapping[str, Any]) -> nn.Module:
         raise unknown_name("miner", name, MINERS)
     defaults = {"type_of_triplets": "semihard"} if name == "semihard" else {}
     try:
-        made = getattr(require("pytorch_metric_learning.miners", "train"), MINERS[name])(**{**defaults, **options})
-    except TypeError as error:
+        kind = getattr(require("pytorch_metric_learning.miners", "train"), MINERS[name])
+        miner: nn.Module = kind(**{**defaults, **options})
+        miner(torch.eye(4), torch.tensor([0, 0, 1, 1]))  # some options are only looked at when it is used
+    except (TypeError, ValueError, AttributeError, AssertionError, RuntimeError) as error:
         raise ConfigError(f"The miner {name!r} does not take the options {dict(options)}: {error}.") from error
-    miner: nn.Module = made
     return miner
 
 
@@ -292,6 +310,6 @@ def gather_across_processes(vectors: Tensor, labels: Tensor) -> tuple[Tensor, Te
     torch.distributed.all_gather(every_label, labels.contiguous())
     own = vectors.view_as(vectors)
     if own.requires_grad:
-        own.register_hook(lambda gradient: gradient * world)
+        own.register_hook(lambda gradient: gradient * world)  # type: ignore[no-untyped-call]
     every_vector[rank] = own
     return torch.cat(every_vector), torch.cat(every_label)

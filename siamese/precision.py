@@ -1,4 +1,4 @@
-"""Which number format trains fastest on this machine: timed on the spot, since bfloat16 helps some CPUs and ruins others."""
+"""Which number format trains fastest here: timed on the spot, since bfloat16 helps some CPUs and ruins others."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from torch import nn
 
 from siamese.config import TrainingConfig
 from siamese.feeding import PixelFeed
+from siamese.processes import world_size
 
 
 def choose_precision(config: TrainingConfig, learner: nn.Module, feed: PixelFeed, device: str) -> str:
     """``config.precision``, with ``"auto"`` decided: bfloat16 where it is at least a tenth faster, else float32.
 
-    On a GPU: bfloat16 where it is supported. On a CPU: two small steps of the very network are timed in both.
+    On a GPU: bfloat16 where it is supported. On a CPU: two small steps of the very network are timed in both. Several
+    CPU processes, whose timings might disagree, take float32.
 
     Args:
         config: Its ``precision`` and ``batch_size``.
@@ -28,14 +30,14 @@ def choose_precision(config: TrainingConfig, learner: nn.Module, feed: PixelFeed
         return config.precision
     if device.startswith("cuda"):
         return "bfloat16" if torch.cuda.is_bf16_supported() else "float32"
+    if world_size() > 1:
+        return "float32"
     state = torch.get_rng_state()
     rows = np.arange(min(16, len(feed)))
     pixels = feed.pixels(rows)
     labels = torch.from_numpy(feed.labels[rows])
     soft = None if feed.soft is None else torch.from_numpy(feed.soft[rows])
     trial = copy.deepcopy(learner).train().to(memory_format=torch.channels_last)
-    if hasattr(trial, "objective"):
-        trial.objective.distributed = False
     times = {}
     for name in ("float32", "bfloat16"):
         for attempt in range(2):  # the first one warms up

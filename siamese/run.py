@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any, Optional
 
 from galleries.atomic import write_text
-from galleries.errors import SplitError, TrainingError
+from galleries.errors import ConfigError, SplitError, TrainingError
 from siamese.config import TrainingConfig, config_from_mapping
 from siamese.datasets import FaceDataset, load_dataset, write_skip_report
 from siamese.datasets.reading import Progress
-from siamese.splits import Split, load_split, make_split, parse_ratios
+from siamese.splits import Split, find_split, load_split
 
 RUN_FILE = "run.json"
 SPLIT_FILE = "split.json"
@@ -68,7 +68,7 @@ class RunRequest:
         """
         path = folder / RUN_FILE
         try:
-            values = json.loads(path.read_text(encoding="utf-8"))
+            values = _checked(json.loads(path.read_text(encoding="utf-8")))
             unknown = set(values) - {item.name for item in fields(cls)}
             if unknown:
                 raise ValueError(f"unknown entries {sorted(unknown)}")
@@ -80,13 +80,31 @@ class RunRequest:
             raise TrainingError(
                 f"{folder} is not a run: it has no {RUN_FILE}. Give the folder that emotions train wrote."
             ) from error
-        except (OSError, ValueError, TypeError, AttributeError) as error:
-            raise TrainingError(f"{path} is damaged ({error}); start the run anew.") from error
+        except (OSError, ValueError, TypeError, RecursionError, ConfigError) as error:
+            raise TrainingError(f"{path} is damaged ({str(error).rstrip('.')}); start the run anew.") from error
         return request
 
 
+def _checked(values: Any) -> dict[str, Any]:
+    """The content of a ``run.json``, once every entry is of its kind."""
+    if not isinstance(values, dict):
+        raise ValueError("no JSON object")
+    for key in ("data", "recipe", "split", "ratios"):
+        if not isinstance(values.get(key, ""), str):
+            raise ValueError(f"{key} is no text")
+    for key in ("format", "ferplus", "init"):
+        if not isinstance(values.get(key), (str, type(None))):
+            raise ValueError(f"{key} is no text")
+    emotions = values.get("emotions")
+    if emotions is not None and not (isinstance(emotions, list) and all(isinstance(name, str) for name in emotions)):
+        raise ValueError("emotions is no list of names")
+    if not isinstance(values.get("soft", False), bool):
+        raise ValueError("soft is neither true nor false")
+    return values
+
+
 def prepare_data(
-    request: RunRequest, folder: Path, progress: Optional[Progress] = None, resume: bool = False
+    request: RunRequest, folder: Path, progress: Optional[Progress] = None, resume: bool = False, keep: bool = True
 ) -> tuple[FaceDataset, Split]:
     """Read a run's data set and split it; the split and the list of skipped pictures are kept in the folder.
 
@@ -95,6 +113,7 @@ def prepare_data(
         folder: The run.
         progress: Called with (done, total) while reading.
         resume: Use the split in the folder.
+        keep: Whether to write into the folder; of several processes only one does.
 
     Returns:
         The data set, restricted to the wanted emotions, and its split.
@@ -103,25 +122,21 @@ def prepare_data(
         DataError: The data cannot be used.
         SplitError: The split cannot be made, or the data set has changed since the run began.
     """
-    dataset = load_dataset(
-        request.data, request.format, ferplus=request.ferplus, soft=request.soft, progress=progress
-    )
+    dataset = load_dataset(request.data, request.format, ferplus=request.ferplus, soft=request.soft, progress=progress)
     if request.emotions:
         dataset = dataset.select(request.emotions)
     kept = folder / SPLIT_FILE
     if resume and kept.is_file():
         return dataset, load_split(kept, dataset)
-    if request.split.endswith(".json"):
-        split = load_split(request.split, dataset)
-    else:
-        split = make_split(dataset, request.split, parse_ratios(request.ratios), request.config.seed)
+    split = find_split(dataset, request.split, request.ratios, request.config.seed)
     if len(split.val) == 0:
         raise SplitError(
             f"The split {request.split} ({request.ratios}) leaves no validation pictures; give --ratios with three "
             "parts, such as 70/15/15."
         )
-    split.save(kept, dataset)
-    if dataset.skipped:
+    if keep:
+        split.save(kept, dataset)
+    if keep and dataset.skipped:
         write_skip_report(dataset, folder / SKIPPED_FILE)
     return dataset, split
 

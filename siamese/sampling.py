@@ -21,13 +21,16 @@ def epoch_batches(
         sampler: ``"shuffle"``: every picture once. ``"pk"``: P emotions with K = batch_size / P pictures each.
             ``"pairs"``: rows 0-1, 2-3 … of a batch are pairs, half of the same emotion and half of two emotions.
         labels: int64 (N,) of the training pictures.
-        batch_size: Pictures in a batch, 2 or more.
+        batch_size: Pictures in a batch, 2 or more; ``pairs`` makes an odd one even by leaving one picture out.
         rng: The epoch's own random state.
         p: Emotions in a ``pk`` batch; all of them by default.
 
     Returns:
-        About N / batch_size arrays of positions in ``labels``, each int64 (batch_size,); a ``shuffle`` epoch drops a
-        last batch of one picture, which batch norm cannot take.
+        About N / batch_size arrays of positions in ``labels``, each int64 (batch_size,); a ``shuffle`` epoch's last one
+        may be shorter, and is dropped where it would hold one picture, which batch norm cannot take.
+
+    Raises:
+        ConfigError: The sampler is unknown, or the batch is too small for it.
     """
     if batch_size < 2:
         raise ConfigError(f"A batch of {batch_size} pictures was asked for; metric learning needs 2 or more.")
@@ -91,7 +94,10 @@ def pair_batches(
 
 
 class _Deck:
-    """The pictures of one class, dealt in random order and shuffled again when used up."""
+    """The pictures of one class, dealt in random order and shuffled again when used up.
+
+    A draw holds no picture twice unless it asks for more than there are.
+    """
 
     def __init__(self, cards: NDArray[np.int64], rng: np.random.Generator) -> None:
         self.cards = rng.permutation(cards)
@@ -99,12 +105,13 @@ class _Deck:
         self.next = 0
 
     def draw(self, count: int) -> NDArray[np.int64]:
-        drawn = []
-        while count > 0:
+        drawn = self.cards[:0]
+        while len(drawn) < count:
             if self.next == len(self.cards):
-                self.cards, self.next = self.rng.permutation(self.cards), 0
-            taken = self.cards[self.next : self.next + count]
+                fresh = self.rng.permutation(self.cards)
+                held = np.isin(fresh, drawn)  # those of this draw come last
+                self.cards, self.next = np.concatenate([fresh[~held], fresh[held]]), 0
+            taken = self.cards[self.next : self.next + count - len(drawn)]
             self.next += len(taken)
-            count -= len(taken)
-            drawn.append(taken)
-        return np.concatenate(drawn)
+            drawn = np.concatenate([drawn, taken])
+        return drawn

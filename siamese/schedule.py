@@ -7,43 +7,50 @@ import math
 from siamese.config import TrainingConfig
 
 
-def rate_at(config: TrainingConfig, step: int, total: int) -> float:
-    """Learning rate of a step under ``constant``, ``one-cycle`` or ``cosine``.
+def rate_at(config: TrainingConfig, step: int, total: int, factor: float = 1.0) -> float:
+    """Learning rate of a step.
 
     ``one-cycle`` rises linearly from a 25th over the warm-up, then falls linearly to ``min_lr`` (Smith, "A disciplined
     approach to neural network hyper-parameters", 2018, with one straight descent); ``cosine`` rises the same way and
-    falls along half a cosine (Loshchilov and Hutter, "SGDR", 2017).
+    falls along half a cosine (Loshchilov and Hutter, "SGDR", 2017). ``plateau`` multiplies the rate with ``factor``.
 
     Args:
         config: The run's configuration.
         step: 0 … total - 1, counted over all epochs.
         total: Steps of the whole run.
+        factor: What :class:`Plateau` has come to; the other schedules take no notice.
+
+    Returns:
+        The rate: never above ``lr``, and below ``min_lr`` only while ``one-cycle`` or ``cosine`` rise.
     """
-    if config.schedule in ("constant", "plateau"):
+    floor = min(config.min_lr, config.lr)
+    if config.schedule == "constant":
         return config.lr
+    if config.schedule == "plateau":
+        return max(config.lr * factor, floor)
     rise = config.warmup * total
     if step < rise:
         return config.lr / 25 + (config.lr - config.lr / 25) * step / rise
-    done = (step - rise) / max(1.0, total - 1 - rise)
-    left = 1 - done if config.schedule == "one-cycle" else 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
-    return config.min_lr + (config.lr - config.min_lr) * max(0.0, left)
+    done = min(1.0, (step - rise) / max(1.0, total - 1 - rise))
+    left = 1 - done if config.schedule == "one-cycle" else 0.5 * (1 + math.cos(math.pi * done))
+    return floor + (config.lr - floor) * left
 
 
 class Plateau:
-    """Lower the rate when the monitored accuracy has not improved for a while (as Keras' ReduceLROnPlateau).
+    """Lower the rate when the monitored accuracy has not improved for a while (as PyTorch's ReduceLROnPlateau).
 
     Args:
-        config: Gives ``plateau_factor``, ``plateau_patience`` and ``min_lr``.
+        config: Gives ``plateau_factor`` and ``plateau_patience``.
     """
 
     def __init__(self, config: TrainingConfig) -> None:
         self.config = config
         self.factor = 1.0
-        self.best = -math.inf
+        self.best = -1.0
         self.waited = 0
 
     def update(self, value: float) -> None:
-        """Take an epoch's monitored accuracy into account."""
+        """Take an epoch's monitored accuracy, 0-1, into account."""
         if value > self.best:
             self.best, self.waited = value, 0
             return

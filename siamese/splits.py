@@ -23,6 +23,7 @@ __all__ = [
     "Split",
     "check_trainable",
     "choose_method",
+    "find_split",
     "k_folds",
     "load_split",
     "make_split",
@@ -136,6 +137,24 @@ def parse_ratios(text: str) -> tuple[float, float, float]:
     if len(numbers) != 3 or min(numbers) < 0 or numbers[0] == 0 or not whole:
         raise SplitError(f"The ratios {text!r} cannot be read; give train/val/test such as 70/15/15 or 0.8,0.1,0.1.")
     return (numbers[0] / total, numbers[1] / total, numbers[2] / total)
+
+
+def find_split(dataset: FaceDataset, wanted: str, ratios: str = "70/15/15", seed: int = 0) -> Split:
+    """The split a person asked for: a saved one by the path of its ``.json`` file, or one made by a method.
+
+    Args:
+        dataset: The faces.
+        wanted: A path that ends in ``.json``, or one of :data:`METHODS`.
+        ratios: As :func:`parse_ratios` reads them.
+        seed: As in :func:`make_split`.
+
+    Raises:
+        SplitError: As :func:`make_split`, :func:`parse_ratios` and :func:`siamese.split_file.load_split`.
+        ConfigError: The method is unknown.
+    """
+    if wanted.endswith(".json"):
+        return load_split(wanted, dataset)
+    return make_split(dataset, wanted, parse_ratios(ratios), seed)
 
 
 def check_trainable(dataset: FaceDataset, split: Split) -> None:

@@ -1,4 +1,4 @@
-"""What is looked at after every epoch: the k-NN vote and softmax accuracy on validation, and whether vectors collapse."""
+"""What is looked at after every epoch: k-NN vote and softmax accuracy on validation, and whether vectors collapse."""
 
 from __future__ import annotations
 
@@ -34,9 +34,7 @@ class Validation:
     collapsed: bool
 
 
-def reference_sample(
-    labels: NDArray[np.int64], limit: Optional[int], rng: np.random.Generator
-) -> NDArray[np.int64]:
+def reference_sample(labels: NDArray[np.int64], limit: Optional[int], rng: np.random.Generator) -> NDArray[np.int64]:
     """Positions of at most ``limit`` pictures, every class in its share (at least one), sorted."""
     if limit is None or len(labels) <= limit:
         return np.arange(len(labels))

@@ -5,32 +5,17 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Any, Callable, Tuple
 
 import cv2
 import numpy as np
 import pytest
+from conftest import Run
 from onnx_towers import SIDE, write_tower
 
 from galleries.gallery import Gallery
 
-cli = pytest.importorskip("emotions_cli.cli", reason="the project is not installed (pip install -e .)")
-
-Run = Callable[..., Tuple[int, str, str]]
 NAMES = ("angry", "happy", "sad")
 MEDIA = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "media"
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    def emotions(*arguments: Any) -> Tuple[int, str, str]:
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as caught:
-            cli.main([str(argument) for argument in arguments])
-        printed = capsys.readouterr()
-        return int(caught.value.code or 0), printed.out, printed.err
-
-    return emotions
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +86,6 @@ def test_a_build_spares_what_is_there(place: Path, built: Path, run: Run) -> Non
     assert (built / "gallery.json").read_bytes() == before
 
 
-@pytest.mark.skipif(sys.version_info < (3, 10), reason="splits belong to learning, which needs Python 3.10")
 def test_a_part_of_a_split(place: Path, tmp_path: Path, run: Run) -> None:
     given = ["gallery", "build", "--data", place / "faces", "--tower", place / "run"]
     code, printed, _ = run(*given, "--out", tmp_path / "g", "--part", "train", "--split", "random", "--json")

@@ -276,6 +276,7 @@ def test_what_cannot_be_drawn_is_refused_in_one_sentence(options: dict[str, obje
 
 
 def test_emotions_can_be_told_on_new_people_but_not_perfectly(faces: FaceDataset) -> None:
+    pytest.importorskip("sklearn", reason="the learning part is not installed")
     from sklearn.linear_model import LogisticRegression
     from sklearn.preprocessing import StandardScaler
 

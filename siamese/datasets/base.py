@@ -133,7 +133,7 @@ class FaceDataset:
         columns = (self.ids, self.rows, self.subjects, self.sequences, self.official, self.soft_labels)
         if any(column is not None and len(column) != size for column in columns):
             raise DataError(f"The columns of data set {self.name!r} differ in length; each needs {size} entries.")
-        if size and not (0 <= int(self.labels.min()) and int(self.labels.max()) < len(self.emotions)):
+        if size and not (int(self.labels.min()) >= 0 and int(self.labels.max()) < len(self.emotions)):
             raise DataError(f"Data set {self.name!r} has labels outside 0-{len(self.emotions) - 1}.")
 
     def __len__(self) -> int:

@@ -16,7 +16,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Optional
@@ -70,12 +70,12 @@ def read_cached(source: Source, progress: Optional[Progress] = None) -> FaceData
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _remove_stale(folder)
-        with tempfile.TemporaryDirectory(prefix=".building-", dir=folder, ignore_cleanup_errors=True) as name:
-            sink = _FileSink(Path(name) / _PIXELS)
+        with _temporary_folder(folder) as building:
+            sink = _FileSink(building / _PIXELS)
             with contextlib.closing(sink):
                 dataset = assemble(source, sink, progress)
-                _write_columns(Path(name), dataset, sink.checksum())
-            _move_into_place(Path(name), entry, lambda: _load(entry, source) is not None)
+                _write_columns(building, dataset, sink.checksum())
+            _move_into_place(building, entry, lambda: _load(entry, source) is not None)
         kept = _load(entry, source)
         if kept is not None:
             return kept
@@ -98,6 +98,16 @@ def content_key(source: Source, progress: Optional[Progress] = None) -> str:
         if progress is not None and (done % 256 == 0 or done == len(parts)):
             progress(done, len(parts))
     return state.hexdigest()
+
+
+@contextlib.contextmanager
+def _temporary_folder(parent: Path) -> Iterator[Path]:
+    """A folder that is gone afterwards, as far as it can be removed."""
+    folder = Path(tempfile.mkdtemp(prefix=".building-", dir=parent))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _file_digest(path: Path) -> bytes:

@@ -6,6 +6,7 @@ The file may be plain or packed (.gz, .xz, .zip), its columns in any order, and 
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -92,7 +93,8 @@ class _Columns:
 
 
 def _read_header(line: bytes, path: Path) -> _Columns:
-    names = [_clean(name).lower() for name in line.removeprefix(b"\xef\xbb\xbf").split(b",")]
+    text = line[len(BOM_UTF8) :] if line.startswith(BOM_UTF8) else line
+    names = [_clean(name).lower() for name in text.split(b",")]
     missing = [name for name in ("emotion", "pixels") if name not in names]
     if missing:
         shown = line[:80].decode("utf-8", "replace")

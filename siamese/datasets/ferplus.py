@@ -45,7 +45,7 @@ def lay_votes(dataset: FaceDataset, path: Path, soft: bool = False) -> FaceDatas
         )
     usages, votes = _read_votes(path)
     _check_rows(dataset, path, usages)
-    votes = votes[[int(face_id.removeprefix("row:")) for face_id in dataset.ids]]
+    votes = votes[[int(face_id[len("row:") :]) for face_id in dataset.ids]]
     winner, reasons = _majority(votes)
     kept = np.flatnonzero(winner >= 0)
     if not len(kept):
@@ -107,7 +107,7 @@ def _check_rows(dataset: FaceDataset, path: Path, usages: list[str]) -> None:
             "published files, in their published order."
         )
     for face_id, part in zip(dataset.ids, dataset.official or ()):
-        usage = usages[int(face_id.removeprefix("row:"))]
+        usage = usages[int(face_id[len("row:") :])]
         if USAGES.get(usage.strip().lower(), part) != part:
             raise DataError(
                 f"{path} says {usage!r} for {face_id} of {dataset.root}, which is in {part!r} there; the rows are in "

@@ -95,4 +95,4 @@ def _read_entry(line: str) -> Optional[tuple[str, str]]:
     if len(cells) != 2 or cells[1] not in NUMBERS:
         return None
     stem = PurePosixPath(cells[0]).stem.lower()
-    return stem.removesuffix("_aligned"), cells[1]
+    return re.sub("_aligned$", "", stem), cells[1]

@@ -37,7 +37,7 @@ TOWERS: dict[str, Callable[..., Tower]] = {
 _DEFAULT_SPECS: dict[str, InputSpec] = {
     "compact": InputSpec(48, 48, 1),
     "siamese": InputSpec(48, 48, 1, "cubic"),
-    "liexnet": InputSpec(128, 128, 3, "nearest"),
+    "liexnet": InputSpec(128, 128, 3, "linear"),
     "affectnet_cnn": InputSpec(224, 224, 3),
     "fer_cnn": InputSpec(48, 48, 1),
 }

@@ -70,7 +70,8 @@ class Tower(nn.Module):
         Raises:
             TowerError: The pixels' shape is not the tower's input.
         """
-        if not torch.jit.is_tracing() and tuple(pixels.shape[1:]) != (
+        traced = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
+        if not traced and tuple(pixels.shape[1:]) != (
             self.input_spec.channels,
             self.input_spec.height,
             self.input_spec.width,
@@ -130,7 +131,9 @@ def count_parameters(*modules: nn.Module, statistics: bool = False) -> int:
             layer.running_mean.numel() + layer.running_var.numel()
             for module in modules
             for layer in module.modules()
-            if isinstance(layer, nn.BatchNorm2d) and layer.running_mean is not None and layer.running_var is not None
+            if isinstance(layer, (nn.BatchNorm1d, nn.BatchNorm2d))
+            and layer.running_mean is not None
+            and layer.running_var is not None
         )
     return total
 

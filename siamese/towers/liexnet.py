@@ -54,7 +54,7 @@ class LiExNetTower(Tower):
     name = "liexnet"
 
     def __init__(self, input_spec: InputSpec | None = None, embedding_dim: int = 24) -> None:
-        spec = input_spec or InputSpec(128, 128, 3, "nearest")
+        spec = input_spec or InputSpec(128, 128, 3, "linear")
         if min(spec.height, spec.width) < 16 or spec.height % 2 or spec.width % 2:
             raise TowerError(f"LiExNet takes even sides of at least 16 pixels (its own is 128x128); got {spec}.")
         super().__init__(spec, embedding_dim, (0.0,) * spec.channels, (1.0,) * spec.channels, "cosine", 0.3)

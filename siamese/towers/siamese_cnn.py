@@ -16,7 +16,7 @@ class SiameseTower(Tower):
     36,224,128 at 100x100; the paper's "61,986 parameters" fits neither. Its vectors are compared by Euclidean distance.
 
     Args:
-        input_spec: Grey by default 48x48; any size of at least 46x46 (100x100 for KDEF).
+        input_spec: Grey by default 48x48; any size from 41x41 (100x100 for KDEF).
         embedding_dim: Length of the vectors, 2048 in the paper.
     """
 
@@ -30,7 +30,7 @@ class SiameseTower(Tower):
             for kernel in (10, 7, 4):
                 side = (side - kernel + 1) // 2
             if side < 1:
-                raise TowerError(f"The siamese tower needs pictures of at least 46x46 pixels; {spec} was asked for.")
+                raise TowerError(f"The siamese tower needs pictures of at least 41x41 pixels; {spec} was asked for.")
             sides.append(side)
         self.convolutions = nn.Sequential(
             nn.Conv2d(spec.channels, 128, 10),

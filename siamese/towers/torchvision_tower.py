@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import socket
+from http.client import HTTPException
+from pickle import UnpicklingError
 from typing import Any
-from urllib.error import URLError
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -11,6 +13,9 @@ from torch import Tensor, nn
 from galleries.errors import TowerError, require, unknown_name
 from galleries.images import InputSpec
 from siamese.towers.base import IMAGENET_MEAN, IMAGENET_STD, Tower
+
+DOWNLOAD_TIMEOUT = 20.0
+"""Seconds without an answer after which a download of weights is given up."""
 
 
 def torchvision_names() -> list[str]:
@@ -79,18 +84,27 @@ def _build(name: str, spec: InputSpec, weights: str | None) -> nn.Module:
         options["image_size"] = spec.height
     if name in ("googlenet", "inception_v3") and weights is None:
         options.update(aux_logits=False, init_weights=True)
+    choice, patience = _weights_choice(weights), socket.getdefaulttimeout()
     try:
-        model: nn.Module = models.get_model(name, weights=_weights_choice(weights), **options)
-    except (URLError, OSError) as error:
+        socket.setdefaulttimeout(DOWNLOAD_TIMEOUT)
+        model: Any = models.get_model(name, weights=choice, **options)
+    except (OSError, HTTPException, RuntimeError, UnpicklingError, EOFError) as error:
+        if choice is None:
+            raise TowerError(f"torchvision's {name} cannot be built for {spec} ({error}).") from error
         raise TowerError(
-            f"The ImageNet weights of {name} could not be downloaded ({error}). On a machine with internet run "
+            f"The ImageNet weights of {name} could not be downloaded or read ({error}). On a machine with internet run "
             f"python -c \"import torchvision; torchvision.models.get_model('{name}', weights='DEFAULT')\" and copy "
             "the file from ~/.cache/torch/hub/checkpoints to the same folder here, or train without --weights."
         ) from error
+    finally:
+        socket.setdefaulttimeout(patience)
+    if hasattr(model, "transform_input"):
+        model.transform_input = True  # as with the pretrained weights; a saved tower is built again without them
     if hasattr(model, "aux_logits"):
         model.aux_logits = False
         model.AuxLogits = model.aux1 = model.aux2 = None
-    return model
+    made: nn.Module = model
+    return made
 
 
 def _weights_choice(weights: str | None) -> str | None:

@@ -1,0 +1,68 @@
+"""What learns: a tower, its head and the loss in one module, and the optimiser that moves its weights."""
+
+from __future__ import annotations
+
+from typing import Optional
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from siamese.config import TrainingConfig
+from siamese.datasets.base import FaceDataset
+from siamese.losses import Objective
+from siamese.splits import Split
+from siamese.towers import Tower
+
+
+class Learner(nn.Module):
+    """A tower, its head and the loss in one module, so that one forward pass gives the loss.
+
+    Args:
+        tower: The tower.
+        head: The softmax head, or None.
+        objective: The loss.
+
+    Attributes:
+        latest: The vectors of the latest batch, float32 (B, D), in the mode they were made in.
+    """
+
+    def __init__(self, tower: Tower, head: Optional[nn.Module], objective: Objective) -> None:
+        super().__init__()
+        self.tower = tower
+        self.head = head
+        self.objective = objective
+        self.latest: Optional[Tensor] = None
+
+    def forward(self, pixels: Tensor, labels: Tensor, soft: Optional[Tensor]) -> tuple[Tensor, dict[str, float]]:
+        """Pixels (B, C, H, W), labels int64 (B,) and votes (B, n) or None to the loss and its parts."""
+        vectors = self.tower(pixels)
+        self.latest = vectors.detach()
+        scores = None if self.head is None else self.head(vectors)
+        loss: tuple[Tensor, dict[str, float]] = self.objective(vectors, scores, labels, soft)
+        return loss
+
+
+def class_weights(dataset: FaceDataset, split: Split, config: TrainingConfig) -> Optional[Tensor]:
+    """Cross-entropy's class weights, float32 (n_classes,), mean 1 over the training pictures; None for equal ones."""
+    if config.class_weights == "none":
+        return None
+    counts = np.bincount(dataset.labels[split.train], minlength=len(dataset.emotions)).astype(np.float64)
+    weights = counts.sum() / (len(counts) * np.maximum(counts, 1))
+    if config.class_weights == "sqrt":
+        weights = np.sqrt(weights)
+        weights /= (weights * counts).sum() / counts.sum()
+    return torch.tensor(weights, dtype=torch.float32)
+
+
+def make_optimizer(module: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:
+    """The optimiser, with weight decay on weights of two or more dimensions only."""
+    weights = [p for p in module.parameters() if p.requires_grad]
+    groups = [
+        {"params": [p for p in weights if p.ndim > 1], "weight_decay": config.weight_decay},
+        {"params": [p for p in weights if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    if config.optimizer == "sgd":
+        return torch.optim.SGD(groups, lr=config.lr, momentum=config.momentum, nesterov=config.momentum > 0)
+    kind = torch.optim.Adam if config.optimizer == "adam" else torch.optim.AdamW
+    return kind(groups, lr=config.lr, betas=(config.momentum, 0.999))

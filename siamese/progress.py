@@ -1,0 +1,98 @@
+"""Where a run stands: what was reached, when to stop, and when to give up."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+from galleries.errors import TrainingError
+from siamese.config import TrainingConfig
+
+PATIENCE_WITH_COLLAPSE = 2
+"""Epochs in a row with a collapsed embedding after which a run is given up."""
+
+
+class CollapsedEmbedding(TrainingError):
+    """Every face is given (nearly) the same vector; going on would train nothing."""
+
+
+@dataclass
+class Progress:
+    """The counters of a run that a resumed one takes up.
+
+    Attributes:
+        epoch: Whole epochs done.
+        best_epoch: The best by validation, counted from 1; 0 if there is none yet.
+        best_score: Its monitored accuracy, 0-1; -1 if there is none yet.
+        stalled: Epochs since the best one, those without a usable embedding not counted.
+        collapsed: Epochs in a row, up to now, whose embedding had collapsed, in training as well as in validation.
+        seconds: Time spent, over all sessions.
+        stopped: Why training ended before its last epoch, or nothing.
+        history: One row an epoch.
+    """
+
+    epoch: int = 0
+    best_epoch: int = 0
+    best_score: float = -1.0
+    stalled: int = 0
+    collapsed: int = 0
+    seconds: float = 0.0
+    stopped: str = ""
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+    def take(self, row: dict[str, Any], config: TrainingConfig) -> float:
+        """Count an epoch in; marks in ``row["best"]`` whether it is the best so far.
+
+        Returns:
+            The monitored accuracy, 0-1.
+        """
+        score = float(row["val_softmax"] if config.monitor == "softmax" else row["val_knn"])
+        self.epoch = row["epoch"]
+        self.seconds += row["seconds"]
+        self.collapsed = self.collapsed + 1 if row["collapsed"] and row["train_collapsed"] else 0
+        row["best"] = bool(score > self.best_score and not row["collapsed"])
+        if row["best"]:
+            self.best_score, self.best_epoch = score, row["epoch"]
+        self.stalled = 0 if row["best"] else self.stalled + (not row["collapsed"])
+        if config.early_stop and self.stalled >= config.early_stop:
+            self.stopped = "early stop"
+        self.history.append(row)
+        return score
+
+
+def collapse_note(row: dict[str, Any]) -> str:
+    """What to tell of an epoch whose validation vectors have collapsed; nothing of any other."""
+    if not row["collapsed"]:
+        return ""
+    told = f"Epoch {row['epoch']}: all distances between validation faces are alike (mean {row['spread']:.2g})"
+    if row["train_collapsed"]:
+        return f"{told}."
+    return f"{told}, those between training faces are not: batch norm's running statistics have yet to settle."
+
+
+def check_finite(row: dict[str, Any], config: TrainingConfig) -> None:
+    """Give up a run whose loss is no number any more.
+
+    Raises:
+        TrainingError: The epoch's loss is infinite or not a number.
+    """
+    if not math.isfinite(row["loss"]):
+        raise TrainingError(
+            f"The loss became {row['loss']} in epoch {row['epoch']}; lower --lr (it was {config.lr:g}) or set "
+            "gradient_clip in the recipe. What was saved before this epoch is kept."
+        )
+
+
+def check_spread(progress: Progress) -> None:
+    """Give up a run whose embedding has collapsed for :data:`PATIENCE_WITH_COLLAPSE` epochs in a row.
+
+    Raises:
+        CollapsedEmbedding: It has.
+    """
+    if progress.collapsed >= PATIENCE_WITH_COLLAPSE:
+        row = progress.history[-1]
+        raise CollapsedEmbedding(
+            f"The embedding collapsed: after epoch {row['epoch']} all validation faces have nearly the same vector "
+            f"(mean distance {row['spread']:.2g}). Lower --lr, raise the margin, or choose another loss or sampler."
+        )

@@ -1,0 +1,285 @@
+"""The training loop itself, one for metric losses, softmax baselines and their sum."""
+
+from __future__ import annotations
+
+import math
+import time
+from pathlib import Path
+from typing import Any, Optional
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from galleries.atomic import write_text
+from galleries.errors import ConfigError
+from siamese.checkpoint import initialise_from, save_checkpoint
+from siamese.config import TrainingConfig
+from siamese.datasets.base import FaceDataset
+from siamese.feeding import PixelFeed
+from siamese.history import HISTORY_FILE, TensorBoardLog, history_csv
+from siamese.learner import Learner, class_weights, make_optimizer
+from siamese.losses import Objective, parse_loss
+from siamese.observer import Observer, Silence
+from siamese.precision import choose_precision
+from siamese.processes import make_fabric, pick_device, share_of_process, world_size
+from siamese.progress import Progress, check_finite, check_spread, collapse_note
+from siamese.sampling import epoch_batches
+from siamese.schedule import Plateau, rate_at
+from siamese.splits import Split, check_trainable
+from siamese.state import read_state, save_state
+from siamese.towers import make_tower
+from siamese.validation import Validation, Validator, collapse
+
+
+class Trainer:
+    """A run: its modules, data and counters. :func:`siamese.training.fit` is the way in.
+
+    Args:
+        dataset: The data, already restricted to the wanted emotions.
+        split: Its training and validation pictures.
+        config: What to do.
+        out: The run's folder.
+        device: ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"`` …
+        observer: Who is told.
+        init: A run whose weights to start from, or None.
+        card: What the checkpoint's card says besides (data, split, recipe).
+        resume: Take up the state in ``out``, and the number format that the run began with.
+
+    Raises:
+        TrainingError: There is no state to resume, or it does not fit.
+        ConfigError: The configuration does not fit the tower or the machine.
+    """
+
+    def __init__(
+        self,
+        dataset: FaceDataset,
+        split: Split,
+        config: TrainingConfig,
+        out: Path,
+        device: str = "auto",
+        observer: Optional[Observer] = None,
+        init: Optional[Path] = None,
+        card: Optional[dict[str, Any]] = None,
+        resume: bool = False,
+    ) -> None:
+        check_trainable(dataset, split)
+        self.dataset, self.split, self.config, self.out = dataset, split, config, out
+        self.observer: Observer = observer or Silence()
+        self.card = card or {}
+        self.progress = Progress()
+        self.plateau = Plateau(config)
+        saved = read_state(out) if resume else None
+        self.learner = self._make_learner(init)
+        self.feed = PixelFeed(dataset, split.train, self.learner.tower.input_spec)
+        self.validator = Validator(
+            dataset, split.train, split.val, self.learner.tower, config.n_neighbors, config.val_references, config.seed
+        )
+        self._set_up(device, None if saved is None else saved.facts["precision"])
+        if saved is not None:
+            saved.apply(self.modules, self.optimizer)
+            self.progress = Progress(**saved.facts["progress"])
+            self.plateau.restore(saved.facts["plateau"])
+            self.fabric.strategy.precision.load_state_dict(saved.facts["scaler"])
+
+    def _make_learner(self, init: Optional[Path]) -> Learner:
+        config, n_classes = self.config, len(self.dataset.emotions)
+        torch.manual_seed(config.seed)
+        tower = make_tower(config.tower, None, config.input_size, config.embedding_dim, config.weights)
+        if init is not None:
+            anew = initialise_from(tower, init)
+            self.observer.note(f"Started from {init}; made anew: {', '.join(anew) or 'nothing'}.")
+        objective = Objective(
+            parse_loss(config.loss),
+            n_classes,
+            tower.embedding_dim,
+            config.loss_options,
+            config.miner,
+            config.miner_options,
+            class_weights(self.dataset, self.split, config),
+            config.label_smoothing,
+            distributed=world_size() > 1,
+        )
+        head = tower.make_head(n_classes) if objective.needs_head else None
+        if config.monitor == "softmax" and head is None:
+            raise ConfigError("monitor = 'softmax' needs cross-entropy in the loss; use --loss cross-entropy.")
+        return Learner(tower, head, objective)
+
+    def _set_up(self, device: str, precision: Optional[str]) -> None:
+        config, device = self.config, pick_device(device)
+        self.precision = precision or choose_precision(config, self.learner, self.feed, device)
+        self.fabric = make_fabric(device, self.precision)
+        self.out = Path(self.fabric.broadcast(str(self.out)))
+        self.learner.to(memory_format=torch.channels_last)
+        self.optimizer = make_optimizer(self.learner, config)
+        self.wrapped, self.fabric_optimizer = self.fabric.setup(self.learner, self.optimizer)
+        self.average = (
+            AveragedModel(
+                self.learner,
+                multi_avg_fn=get_ema_multi_avg_fn(config.ema),  # type: ignore[no-untyped-call]
+                use_buffers=True,
+            )
+            if config.ema
+            else None
+        )
+
+    @property
+    def modules(self) -> dict[str, nn.Module]:
+        """Everything whose weights a resumed run needs."""
+        return {"learner": self.learner, **({"average": self.average} if self.average is not None else {})}
+
+    @property
+    def best_of_now(self) -> Learner:
+        """The weights that validation looks at: the average where there is one."""
+        learner = self.learner if self.average is None else self.average.module
+        assert isinstance(learner, Learner)
+        return learner
+
+    def run(self) -> Progress:
+        """Train to the end, validating and saving after every epoch.
+
+        Returns:
+            The counters; the best tower is in the run's folder.
+
+        Raises:
+            CollapsedEmbedding: Two epochs in a row all vectors were alike.
+            TrainingError: The loss is no longer finite.
+            EmotionsError: A file could not be written.
+        """
+        progress, log = self.progress, None
+        if self.fabric.is_global_zero:
+            log = TensorBoardLog(self.out, progress.epoch + 1)
+            if not log.available:
+                self.observer.note("TensorBoard is not installed; history.csv holds the same numbers.")
+            if progress.epoch == 0:
+                self._save()
+        try:
+            while progress.epoch < self.config.epochs and not progress.stopped:
+                row = self._epoch(progress.epoch)
+                self._judge(row)
+                if log is not None:
+                    log.write(row)
+                self.observer.finished(row)
+        finally:
+            if log is not None:
+                log.close()
+        self.fabric.barrier()
+        return progress
+
+    def _epoch(self, epoch: int) -> dict[str, Any]:
+        """Train for an epoch and validate; every process gives the same row."""
+        config = self.config
+        began = time.perf_counter()
+        plan, generator = self._plan(epoch)
+        self.observer.started(epoch + 1, config.epochs, len(plan))
+        self.learner.train()
+        losses: list[float] = []
+        parts: dict[str, list[float]] = {}
+        pictures, rate = 0, 0.0
+        for step, (pixels, rows) in enumerate(self.feed.batches(plan)):
+            rate = rate_at(config, epoch * len(plan) + step, config.epochs * len(plan), self.plateau.factor)
+            loss, terms = self.step(pixels, rows, generator, rate)
+            losses.append(loss)
+            for key, value in terms.items():
+                parts.setdefault(key, []).append(value)
+            pictures += len(rows)
+            self.observer.stepped(loss, len(rows))
+            if not math.isfinite(loss) and self.fabric.world_size == 1:
+                break
+        row: dict[str, Any] = {"epoch": epoch + 1, "lr": rate, "loss": self._mean(losses)}
+        if len(parts) > 1:
+            row.update({f"loss_{key}": self._mean(values) for key, values in parts.items()})
+        trained = time.perf_counter() - began
+        if self.fabric.is_global_zero and math.isfinite(row["loss"]):
+            best = self.best_of_now
+            row.update(_validation_row(self.validator(best.tower, best.head, self.fabric.device)))
+            assert self.learner.latest is not None
+            latest = self.learner.latest.float().cpu().numpy()
+            row["train_spread"], row["train_collapsed"] = collapse(latest, self.learner.tower.metric)
+        row["pictures_per_second"] = pictures * self.fabric.world_size / trained
+        row["seconds"] = time.perf_counter() - began
+        agreed: dict[str, Any] = self.fabric.broadcast(row)
+        return agreed
+
+    def _plan(self, epoch: int) -> tuple[list[Any], torch.Generator]:
+        """This process' batches of an epoch, and the augmentation's random state; nothing else is random."""
+        config, rank = self.config, self.fabric.global_rank
+        seed = config.seed * 100_003 + epoch + 1 + 7919 * rank
+        torch.manual_seed(seed)
+        rng = np.random.default_rng([config.seed, epoch])
+        plan = epoch_batches(config.sampler, self.feed.labels, config.batch_size, rng, config.classes_per_batch)
+        plan = share_of_process(plan, self.fabric.world_size, rank, config.sampler == "pairs")
+        return plan, torch.Generator().manual_seed(seed)
+
+    def _mean(self, values: list[float]) -> float:
+        mean = torch.tensor(float(np.mean(values)), dtype=torch.float64, device=self.fabric.device)
+        return float(self.fabric.all_reduce(mean, reduce_op="mean"))
+
+    def step(
+        self, pixels: Tensor, rows: Any, generator: torch.Generator, rate: float
+    ) -> tuple[float, dict[str, float]]:
+        """Train on one batch.
+
+        Args:
+            pixels: uint8 (B, C, H, W).
+            rows: int64 (B,), their positions in the feed.
+            generator: The augmentation's random state.
+            rate: The learning rate.
+
+        Returns:
+            The loss and its parts.
+        """
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        images = self.config.augment(pixels.to(self.fabric.device), generator)
+        labels = torch.from_numpy(self.feed.labels[rows]).to(self.fabric.device)
+        soft = None if self.feed.soft is None else torch.from_numpy(self.feed.soft[rows]).to(self.fabric.device)
+        loss, terms = self.wrapped(images.contiguous(memory_format=torch.channels_last), labels, soft)
+        self.fabric_optimizer.zero_grad(set_to_none=True)
+        self.fabric.backward(loss)
+        if self.config.gradient_clip:
+            self.fabric.clip_gradients(
+                self.wrapped, self.fabric_optimizer, max_norm=self.config.gradient_clip, error_if_nonfinite=False
+            )
+        self.fabric_optimizer.step()
+        if self.average is not None:
+            self.average.update_parameters(self.learner)
+        return float(loss.detach()), terms
+
+    def _judge(self, row: dict[str, Any]) -> None:
+        """Compare an epoch with the best so far, save what is to be saved, and give up where going on is no use."""
+        check_finite(row, self.config)
+        score = self.progress.take(row, self.config)
+        if not row["collapsed"]:
+            self.plateau.update(score)
+        if self.fabric.is_global_zero:
+            if row["best"]:
+                self._save_best(row)
+            write_text(self.out / HISTORY_FILE, history_csv(self.progress.history))
+            self._save()
+        check_spread(self.progress)
+        if note := collapse_note(row):
+            self.observer.note(note)
+
+    def _save(self) -> None:
+        facts = {
+            "progress": vars(self.progress),
+            "plateau": self.plateau.state(),
+            "precision": self.precision,
+            "scaler": self.fabric.strategy.precision.state_dict(),
+        }
+        save_state(self.out, self.modules, self.optimizer, facts)
+
+    def _save_best(self, row: dict[str, Any]) -> None:
+        best = self.best_of_now
+        validation = {key: value for key, value in row.items() if key.startswith("val_")}
+        about = {**self.card, "training": self.config.to_json(), "epoch": row["epoch"], "validation": validation}
+        save_checkpoint(self.out, best.tower, best.head, self.dataset.emotions, about)
+
+
+def _validation_row(validation: Validation) -> dict[str, Any]:
+    row: dict[str, Any] = {"val_knn": validation.knn}
+    if validation.softmax is not None:
+        row["val_softmax"] = validation.softmax
+    return {**row, "spread": validation.spread, "collapsed": validation.collapsed}

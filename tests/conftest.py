@@ -1,0 +1,90 @@
+"""What the tests of the commands share: running a command in this process, faces on disk, and a trained run."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib
+import io
+import signal
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterator, Tuple
+
+import cv2
+import numpy as np
+import pytest
+
+Run = Callable[..., Tuple[int, str, str]]
+"""``run("data", path)`` → exit code, standard output, standard error."""
+
+NAMES = ("anger", "happiness", "sadness")
+SMALL = ("--input-size", 16, "--batch-size", 32, "--threads", 1, "--precision", "float32")
+"""What makes training quick."""
+
+
+def run_command(*arguments: Any) -> Tuple[int, str, str]:
+    """Run ``emotions ARGUMENTS`` in this process, as if its output went into files."""
+    cli = importlib.import_module("emotions_cli.cli")
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", newline="\n") for _ in range(2))
+    code: Any = 0
+    on_terminate = signal.getsignal(signal.SIGTERM)
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            cli.main([str(argument) for argument in arguments])
+        except SystemExit as stop:
+            code = stop.code or 0
+        finally:
+            signal.signal(signal.SIGTERM, on_terminate)
+    texts = []
+    for stream in (out, err):
+        stream.flush()
+        texts.append(stream.buffer.getvalue().decode("utf-8"))  # type: ignore[attr-defined]
+    return code, texts[0], texts[1]
+
+
+def checksums(folder: Path) -> Dict[str, str]:
+    """Every file below a folder with its content's checksum."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def write_faces(folder: Path, counts: Dict[str, int], seed: int = 0) -> Path:
+    """A folder of classes; each emotion's pictures are one random pattern under noise, 24x24 grey PNG."""
+    rng = np.random.default_rng(seed)
+    for emotion, count in counts.items():
+        (folder / emotion).mkdir(parents=True, exist_ok=True)
+        pattern = rng.integers(0, 256, (24, 24))
+        for number in range(count):
+            noisy = pattern // 2 + rng.integers(0, 128, (24, 24))
+            cv2.imwrite(str(folder / emotion / f"{number}.png"), noisy.astype(np.uint8))
+    return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Decoded pictures of tests stay out of the person's cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SIAMESE_EMOTIONS_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def run() -> Run:
+    pytest.importorskip("emotions_cli", reason="the project is not installed (pip install -e .)")
+    return run_command
+
+
+@pytest.fixture(scope="session")
+def faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of three emotions, 14 pictures each. Not to be changed."""
+    return write_faces(tmp_path_factory.mktemp("faces") / "faces", dict.fromkeys(NAMES, 14))
+
+
+@pytest.fixture(scope="session")
+def trained(run: Run, faces: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of two epochs on ``faces``, with its gallery. Not to be changed."""
+    pytest.importorskip("torch", reason="the learning part is not installed")
+    folder = tmp_path_factory.mktemp("trained") / "run"
+    code, _, err = run("train", "--data", faces, "--epochs", 2, "--out", folder, *SMALL)
+    assert code == 0, err
+    return folder

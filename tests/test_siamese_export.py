@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from tiny_faces import EMOTIONS
+
+from galleries.encoder import OnnxEncoder
+from galleries.errors import EmotionsError, TowerError
+from galleries.images import InputSpec
+from siamese.export import OPSET, export_onnx
+from siamese.towers import TOWERS, Tower, make_tower
+
+onnx = pytest.importorskip("onnx", reason="onnx is not installed (extra [train])")
+
+
+def settled(tower: Tower) -> Tower:
+    """A tower whose batch norms have statistics of their own."""
+    spec = tower.input_spec
+    pixels = torch.randint(0, 256, (8, spec.channels, spec.height, spec.width), dtype=torch.uint8)
+    tower.train()
+    with torch.no_grad():
+        for _ in range(3):
+            tower(pixels)
+    return tower
+
+
+def small(name: str) -> Tower:
+    torch.manual_seed(1)
+    return settled(make_tower(name, input_size={"siamese": 48, "fer_cnn": 20}.get(name, 32)))
+
+
+@pytest.mark.parametrize("name", [*TOWERS, "mobilenet_v3_small"])
+def test_onnx_answers_as_pytorch_for_any_batch(name: str, tmp_path: Path) -> None:
+    tower = small(name)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        difference = export_onnx(tower, tmp_path / "tower.onnx", EMOTIONS)
+    assert tower.training  # untouched
+    assert difference <= 1e-4
+    encoder = OnnxEncoder(tmp_path / "tower.onnx")
+    rng = np.random.default_rng(0)
+    for size in (1, 5):
+        spec = tower.input_spec
+        pixels = rng.integers(0, 256, (size, spec.channels, spec.height, spec.width), dtype=np.uint8)
+        with torch.inference_mode():
+            expected = tower.eval()(torch.from_numpy(pixels)).numpy()
+        assert np.abs(encoder.encode(pixels) - expected).max() <= 1e-4 * max(1.0, float(np.abs(expected).max()))
+    assert (encoder.fingerprint, encoder.metric, encoder.input_spec) == (
+        tower.fingerprint,
+        tower.metric,
+        tower.input_spec,
+    )
+    model = onnx.load(str(tmp_path / "tower.onnx"))
+    assert all(entry.version <= 17 for entry in model.opset_import)
+    assert OPSET == 17
+    left = sum(node.op_type == "BatchNormalization" for node in model.graph.node)
+    assert left == {"compact": 1, "liexnet": 6, "fer_cnn": 2}.get(name, 0)  # those that follow no convolution
+
+
+def test_colour_and_other_shapes(tmp_path: Path) -> None:
+    tower = settled(make_tower("compact", InputSpec(24, 40, 3), embedding_dim=16))
+    faces = np.random.default_rng(0).integers(0, 256, (3, 3, 24, 40), dtype=np.uint8)
+    assert export_onnx(tower, tmp_path / "a" / "tower.onnx", EMOTIONS, faces) <= 1e-4
+    assert OnnxEncoder(tmp_path / "a" / "tower.onnx").encode(faces).shape == (3, 16)
+
+
+def test_a_tower_that_differs_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = OnnxEncoder.encode
+    monkeypatch.setattr(OnnxEncoder, "encode", lambda self, pixels: real(self, pixels) + 0.5)
+    with pytest.raises(TowerError, match=r"differs from PyTorch's by 0\.5.* was not written"):
+        export_onnx(small("compact"), tmp_path / "tower.onnx", EMOTIONS)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_tower_with_weights_that_are_not_finite_is_not_written(tmp_path: Path) -> None:
+    tower = small("compact")
+    with torch.no_grad():
+        tower.embedding.weight.fill_(float("nan"))  # type: ignore[union-attr, operator]
+    with pytest.raises(EmotionsError):
+        export_onnx(tower, tmp_path / "tower.onnx", EMOTIONS)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_architecture_that_cannot_be_exported_is_told(tmp_path: Path) -> None:
+    class Odd(Tower):
+        name = "odd"
+
+        def embed(self, images: torch.Tensor) -> torch.Tensor:
+            return torch.linalg.eigvals(images[:, 0, :8, :8]).real
+
+    with pytest.raises(TowerError, match="odd tower cannot be exported"):
+        export_onnx(Odd(InputSpec(8, 8, 1), 8), tmp_path / "tower.onnx", EMOTIONS)
+
+
+def test_a_full_disk_leaves_the_former_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "tower.onnx"
+    path.write_bytes(b"before")
+
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("galleries.atomic.os.fsync", full)
+    with pytest.raises(EmotionsError, match="No space left"):
+        export_onnx(small("compact"), path, EMOTIONS)
+    assert path.read_bytes() == b"before"
