@@ -113,7 +113,7 @@ def figures(*drawn: Optional[Any]) -> list[str]:
                     figure,
                     include_plotlyjs="inline" if not out else False,
                     full_html=False,
-                    config={"displaylogo": False},
+                    config={"displayModeBar": False},
                 )
             )
     return out

@@ -18,7 +18,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
 
 @app.command(epilog="Example:  emotions demo --out runs/demo")
 def demo(
-    subjects: int = typer.Option(300, help="People to draw."),
+    subjects: int = typer.Option(280, help="People to draw."),
     epochs: Optional[int] = typer.Option(None, help="Passes over the training pictures. [default: the recipe's]"),
     new_emotion: str = typer.Option("surprise", help="The emotion left out of training and enrolled from a few shots."),
     shots: int = typer.Option(5, help="Pictures of each emotion in the few-shot galleries."),
@@ -108,7 +108,7 @@ def _demo(subjects: int, epochs: Optional[int], new_emotion: str, shots: int, se
     facts = {"known": report["test"]["knn"], "few_shot": vars(few), "new_emotion": new, "run": report}
     gallery = Gallery.load(out / "gallery")
     examples = _examples(known, split, gallery, encoder, config.n_neighbors)
-    _write_page(out, facts, result, examples, subjects, len(testers))
+    _write_page(out, facts, result, examples, subjects, len(testers), config.loss)
     return facts
 
 
@@ -139,7 +139,7 @@ def _examples(dataset: Any, split: Any, gallery: Any, encoder: Any, n_neighbors:
     return examples
 
 
-def _write_page(out: Path, facts: Any, result: Any, examples: Any, subjects: int, testers: int) -> None:
+def _write_page(out: Path, facts: Any, result: Any, examples: Any, subjects: int, testers: int, loss: str) -> None:
     from eval import figures, report
     from eval.metrics import scores_from_json
     from galleries.atomic import write_text
@@ -178,7 +178,7 @@ def _write_page(out: Path, facts: Any, result: Any, examples: Any, subjects: int
             text="On the left a face of a person never seen and the vote's answer; on the right its nearest references "
             "in the gallery, with their emotion and cosine distance. One right and one wrong answer an emotion.",
         ),
-        f"<footer>emotions demo · {run['tower']} tower, {run['parameters']:,} weights, supervised contrastive loss, "
+        f"<footer>emotions demo · {run['tower']} tower, {run['parameters']:,} weights, trained on {loss}, "
         f"best of {run['epochs']} epochs by validation · {subjects} drawn people, split by person · "
         "drawn faces are easier than photographs: these numbers say nothing about real ones.</footer>",
     ]

@@ -86,16 +86,16 @@ def train(
         }
         name, config = training_run.find_config(recipe, tower, options)
         request = RunRequest(
-            data or "synthetic",
+            _whole_path(data or "synthetic"),
             config.to_json(),
             name,
             format,
-            None if ferplus is None else str(ferplus),
+            None if ferplus is None else _whole_path(str(ferplus)),
             soft,
             tuple(emotions.split(",")) if emotions else None,
-            split,
+            _whole_path(split) if split.endswith(".json") else split,
             ratios,
-            None if init is None else str(init),
+            None if init is None else _whole_path(str(init)),
         )
         stem = f"{config.tower}-{Path(request.data).name.split('.')[0].split(':')[0]}"
         folder = console.fresh_folder(out, stem)
@@ -109,6 +109,11 @@ def train(
         console.print_json(report)
     else:
         training_run.print_report(report, folder)
+
+
+def _whole_path(name: str) -> str:
+    """A path as it is from any folder, so that a run can be resumed from another; other names unchanged."""
+    return str(Path(name).resolve()) if Path(name).exists() else name
 
 
 if __name__ == "__main__":

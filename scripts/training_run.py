@@ -261,7 +261,7 @@ def print_report(report: Dict[str, Any], folder: Path) -> None:
     else:
         rows = []
         for name, key in (("k-NN vote", "knn"), ("softmax", "softmax")):
-            for suffix, label in (("", ""), ("_without_copies", " without copies")):
+            for suffix, label in (("", ""), ("_without_copies", ", no copies")):
                 found = test[key + suffix]
                 if found is not None:
                     low, high = found["interval_95"]
