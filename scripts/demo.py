@@ -69,7 +69,8 @@ def _clear(out: Path) -> None:
 def _demo(subjects: int, epochs: Optional[int], new_emotion: str, shots: int, seed: int, out: Path, quiet: bool) -> Any:
     import numpy as np
 
-    from emotions_cli.training_run import PreparedRun, describe_data, find_config, finish_run, train_run
+    from emotions_cli.run_ending import finish_run
+    from emotions_cli.training_run import PreparedRun, describe_data, find_config, train_run
     from eval.few_shot_enrolment import few_shot_enrolment
     from galleries.encoder import OnnxEncoder
     from galleries.gallery import Gallery

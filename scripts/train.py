@@ -63,7 +63,7 @@ def train(
     console.stop_on_terminate()
     console.hush_followers()
     require("torch", "train")
-    from emotions_cli import training_run
+    from emotions_cli import run_ending, training_run
     from siamese.run import RunRequest
 
     if resume is not None:
@@ -104,11 +104,11 @@ def train(
         result = training_run.train_run(run)
     if not result.leader:
         return
-    report = training_run.finish_run(run, result, thumbnails)
+    report = run_ending.finish_run(run, result, thumbnails)
     if json:
         console.print_json(report)
     else:
-        training_run.print_report(report, folder)
+        run_ending.print_report(report, folder)
 
 
 def _whole_path(name: str) -> str:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-import statistics
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -14,7 +12,6 @@ from typing import Any, Dict, Iterator, List, Optional
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from emotions_cli import console
-from galleries.atomic import write_text
 from galleries.errors import ConfigError, EmotionsError, unknown_name
 from siamese.config import TrainingConfig, load_recipe
 from siamese.datasets import FaceDataset
@@ -188,115 +185,6 @@ def train_run(run: PreparedRun) -> Any:
         raise
 
 
-def finish_run(run: PreparedRun, result: Any, thumbnails: bool = True) -> Dict[str, Any]:
-    """Export the best tower, build the gallery of the training pictures, and judge it on the test pictures.
-
-    Returns:
-        What ``result.json`` says.
-    """
-    from eval.judgement import judge
-    from galleries.encoder import OnnxEncoder
-    from siamese.enrolling import encode_rows, enrol
-    from siamese.export import export_onnx
-    from siamese.towers import count_multiply_adds, count_parameters
-
-    tower, dataset, split = result.tower, run.dataset, run.split
-    faces = dataset.batch(split.val[:16], tower.input_spec)
-    difference = export_onnx(tower, run.folder / "tower.onnx", dataset.emotions, faces)
-    encoder = OnnxEncoder(run.folder / "tower.onnx")
-    with console.bar("building the gallery") as progress:
-        gallery = enrol(dataset, split.train, encoder, thumbnails=thumbnails, progress=progress)
-    gallery.save(run.folder / "gallery")
-    report: Dict[str, Any] = {
-        "run": str(run.folder),
-        "tower": tower.name,
-        "parameters": count_parameters(tower),
-        "multiply_adds": count_multiply_adds(tower),
-        "epochs": len(result.history),
-        "best_epoch": result.best_epoch,
-        "stopped": result.stopped,
-        "precision": result.precision,
-        "training_seconds": result.seconds,
-        "images_per_second": statistics.median(row["pictures_per_second"] for row in result.history),
-        "validation": {run.config.monitor: result.best_score},
-        "onnx_difference": difference,
-        "split": {"method": split.method, "digest": split.digest},
-        "test": None,
-    }
-    if len(split.test):
-        with console.bar("testing") as progress:
-            queries = encode_rows(dataset, split.test, encoder, progress)
-        k = min(run.config.n_neighbors, len(gallery))
-        report["test"] = judge(dataset, split, gallery, queries, k, head_scores(result.head, queries)).to_json()
-    write_text(run.folder / RESULT_FILE, json_text(report))
-    return report
-
-
-def head_scores(head: Any, vectors: Any) -> Any:
-    """A softmax head's scores float32 (N, C) of vectors (N, D), or None without a head."""
-    if head is None:
-        return None
-    import torch
-
-    with torch.inference_mode():
-        return head(torch.from_numpy(vectors)).numpy()
-
-
-def json_text(value: Any) -> str:
-    """A result as JSON text for a file."""
-    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
-
-
-def print_report(report: Dict[str, Any], folder: Path) -> None:
-    """Tell a run's result, with its floors, and what can be done next."""
-    minutes = report["training_seconds"] / 60
-    console.out.print(
-        f"{report['tower']}: {report['parameters']:,} weights, best epoch {report['best_epoch']} of "
-        f"{report['epochs']}, {minutes:.1f} min of training, {report['images_per_second']:.0f} images/s "
-        f"({report['precision']})."
-    )
-    test = report["test"]
-    if test is None:
-        console.warn("the split has no test pictures, so nothing was tested.")
-    else:
-        rows = []
-        for name, key in (("k-NN vote", "knn"), ("softmax", "softmax")):
-            for suffix, label in (("", ""), ("_without_copies", ", no copies")):
-                found = test[key + suffix]
-                if found is not None:
-                    low, high = found["interval_95"]
-                    rows.append(
-                        [
-                            name + label,
-                            console.percent(found["accuracy"]),
-                            f"{100 * low:.1f}-{100 * high:.1f}",
-                            console.percent(found["balanced_accuracy"]),
-                            f"{found['macro_f1']:.3f}",
-                            found["n"],
-                        ]
-                    )
-        knn = test["knn"]
-        rows.append(["chance", console.percent(knn["chance"]), "", "", "", ""])
-        rows.append(["always the most frequent", console.percent(knn["majority"]), "", "", "", ""])
-        leaking = " - LEAKING SPLIT" if test["leaking"] else ""
-        console.table(
-            f"test ({report['split']['method']} split, k = {test['n_neighbors']}){leaking}",
-            ["", "accuracy", "95 %", "balanced", "macro F1", "pictures"],
-            rows,
-        )
-        console.table(
-            "k-NN vote, per emotion",
-            ["emotion", "precision", "recall", "F1", "pictures"],
-            [
-                [c["emotion"], *(f"{c[key]:.3f}" for key in ("precision", "recall", "f1")), c["support"]]
-                for c in knn["classes"]
-            ],
-        )
-        for sentence in test["leakage"].get("sentences", []):
-            console.warn(sentence)
-    console.out.print(f"Everything is in {folder}. Next: emotions query {folder / 'gallery'} PHOTO", markup=False)
-
-
 def resume_command(folder: Path) -> str:
     """What to type to go on with a run."""
     return f"emotions train --resume {folder}"
@@ -306,9 +194,7 @@ __all__ = [
     "PreparedRun",
     "describe_data",
     "find_config",
-    "finish_run",
     "prepare_run",
-    "print_report",
     "recipe_names",
     "refusal_leaves_nothing",
     "resume_command",

@@ -12,6 +12,9 @@ from siamese.config import TrainingConfig
 PATIENCE_WITH_COLLAPSE = 2
 """Epochs in a row with a collapsed embedding after which a run is given up."""
 
+SETTLED_AFTER = 1000
+"""Steps after which running statistics have settled: at Keras' momentum of 0.99 only 0.004 % of the start is left."""
+
 
 class CollapsedEmbedding(TrainingError):
     """Every face is given (nearly) the same vector; going on would train nothing."""
@@ -26,7 +29,8 @@ class Progress:
         best_epoch: The best by validation, counted from 1; 0 if there is none yet.
         best_score: Its monitored accuracy, 0-1; -1 if there is none yet.
         stalled: Epochs since the best one, those without a usable embedding not counted.
-        collapsed: Epochs in a row, up to now, whose embedding had collapsed, in training as well as in validation.
+        collapsed: Epochs in a row, up to now, whose embedding had collapsed; not those in which training vectors were
+            spread and batch norm's running statistics were still on their way.
         seconds: Time spent, over all sessions.
         stopped: Why training ended before its last epoch, or nothing.
         history: One row an epoch.
@@ -42,7 +46,12 @@ class Progress:
     history: list[dict[str, Any]] = field(default_factory=list)
 
     def take(self, row: dict[str, Any], config: TrainingConfig) -> float:
-        """Count an epoch in; marks in ``row["best"]`` whether it is the best so far.
+        """Count an epoch in.
+
+        Args:
+            row: Its line of the history; ``best`` (so far) and ``settling`` (whether its collapse is only that of
+                running statistics that have yet to settle) are added.
+            config: The run's configuration.
 
         Returns:
             The monitored accuracy, 0-1.
@@ -50,7 +59,9 @@ class Progress:
         score = float(row["val_softmax"] if config.monitor == "softmax" else row["val_knn"])
         self.epoch = row["epoch"]
         self.seconds += row["seconds"]
-        self.collapsed = self.collapsed + 1 if row["collapsed"] and row["train_collapsed"] else 0
+        hopeless = row["train_collapsed"] or self.best_epoch > 0 or row["steps"] >= SETTLED_AFTER
+        row["settling"] = bool(row["collapsed"] and not hopeless)
+        self.collapsed = self.collapsed + 1 if row["collapsed"] and hopeless else 0
         row["best"] = bool(score > self.best_score and not row["collapsed"])
         if row["best"]:
             self.best_score, self.best_epoch = score, row["epoch"]
@@ -66,9 +77,9 @@ def collapse_note(row: dict[str, Any]) -> str:
     if not row["collapsed"]:
         return ""
     told = f"Epoch {row['epoch']}: all distances between validation faces are alike (mean {row['spread']:.2g})"
-    if row["train_collapsed"]:
-        return f"{told}."
-    return f"{told}, those between training faces are not: batch norm's running statistics have yet to settle."
+    if row["settling"]:
+        return f"{told}, those between training faces are not: batch norm's running statistics have yet to settle."
+    return f"{told}."
 
 
 def check_finite(row: dict[str, Any], config: TrainingConfig) -> None:

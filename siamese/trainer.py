@@ -187,7 +187,12 @@ class Trainer:
             self.observer.stepped(loss, len(rows))
             if not math.isfinite(loss) and self.fabric.world_size == 1:
                 break
-        row: dict[str, Any] = {"epoch": epoch + 1, "lr": rate, "loss": self._mean(losses)}
+        row: dict[str, Any] = {
+            "epoch": epoch + 1,
+            "steps": (epoch + 1) * len(plan),
+            "lr": rate,
+            "loss": self._mean(losses),
+        }
         if len(parts) > 1:
             row.update({f"loss_{key}": self._mean(values) for key, values in parts.items()})
         trained = time.perf_counter() - began

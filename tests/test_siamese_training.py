@@ -23,7 +23,7 @@ from siamese.processes import pick_device
 from siamese.splits import Split
 from siamese.state import STATE_FILE, read_state
 from siamese.towers import make_tower
-from siamese.training import CollapsedEmbedding, FitResult, Silence, Trainer, fit
+from siamese.training import CollapsedEmbedding, FitResult, Progress, Silence, Trainer, fit
 
 TIMES = ("seconds", "pictures_per_second")
 
@@ -232,6 +232,31 @@ def test_statistics_that_have_yet_to_settle_are_no_collapse(tmp_path: Path) -> N
     assert [row["epoch"] for row in seen.rows] == [1, 2, 3]
     assert all("have yet to settle" in note for note in seen.notes)
     assert len(seen.notes) == 3
+
+
+@pytest.mark.parametrize(
+    ("before", "train_collapsed", "steps", "counted"),
+    [
+        (False, False, 10, 0),  # has never been usable and spreads in training: it settles
+        (False, True, 10, 1),
+        (True, False, 10, 1),  # was usable before
+        (False, False, 1000, 1),  # has had time enough
+    ],
+)
+def test_which_collapse_counts(before: bool, train_collapsed: bool, steps: int, counted: int) -> None:
+    progress, config = Progress(), tiny_config(early_stop=3)
+    sound = {"val_knn": 0.5, "seconds": 1.0, "collapsed": False, "train_collapsed": False, "steps": 1, "epoch": 1}
+    if before:
+        progress.take(dict(sound), config)
+    row = {**sound, "epoch": 2, "steps": steps, "collapsed": True, "train_collapsed": train_collapsed}
+    for _ in range(4):
+        progress.take(dict(row), config)
+    assert progress.collapsed == 4 * counted
+    assert progress.history[-1]["settling"] == (counted == 0)
+    assert progress.best_epoch == int(before)
+    assert not progress.stopped  # epochs without a usable embedding are not waited through
+    progress.take({**sound, "epoch": 6, "val_knn": 0.9}, config)
+    assert (progress.collapsed, progress.best_epoch, progress.stalled) == (0, 6, 0)
 
 
 def test_a_loss_that_explodes_is_told_and_harms_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
