@@ -113,7 +113,7 @@ def train(
 
 def _whole_path(name: str) -> str:
     """A path as it is from any folder, so that a run can be resumed from another; other names unchanged."""
-    return str(Path(name).resolve()) if Path(name).exists() else name
+    return str(Path(name).absolute()) if Path(name).exists() else name
 
 
 if __name__ == "__main__":
