@@ -10,6 +10,7 @@ from typing import Any, Mapping, Optional
 from galleries.errors import ConfigError, unknown_name
 from siamese.augment import Augmentation
 from siamese.losses import LOSSES, MINERS, parse_loss
+from siamese.pair_order import BANDS, ORDERS, PairName, read_pair
 from siamese.sampling import SAMPLERS
 
 if sys.version_info >= (3, 11):
@@ -39,6 +40,10 @@ class TrainingConfig:
         miner_options: The miner's keyword arguments.
         sampler: ``"shuffle"``, ``"pk"`` or ``"pairs"``.
         classes_per_batch: P of ``pk``; None for all.
+        pair_order: ``"mixed"``, ``"similar-first"`` or ``"distinct-first"``: which pairs of emotions come when, over
+            the epochs; the last two need ``pair_bands`` and a sampler that pairs emotions.
+        pair_bands: The pairs of emotions that are similar, moderately similar and distinct, for ``pair_order``.
+        pair_focus: Share of the draws that the band in turn gets, 0-1.
         epochs: Passes over the training pictures, 1 or more.
         batch_size: Pictures in a batch, over all processes.
         optimizer: ``"sgd"`` (Nesterov), ``"adam"`` or ``"adamw"``.
@@ -73,6 +78,9 @@ class TrainingConfig:
     miner_options: Mapping[str, Any] = field(default_factory=dict)
     sampler: str = "shuffle"
     classes_per_batch: Optional[int] = None
+    pair_order: str = "mixed"
+    pair_bands: tuple[tuple[PairName, ...], ...] = ()
+    pair_focus: float = 0.8
     epochs: int = 30
     batch_size: int = 128
     optimizer: str = "sgd"
@@ -104,6 +112,7 @@ class TrainingConfig:
         self._check_options()
         named: tuple[tuple[str, Any, tuple[Any, ...]], ...] = (
             ("sampler", self.sampler, SAMPLERS),
+            ("order of pairs", self.pair_order, ORDERS),
             ("optimizer", self.optimizer, OPTIMIZERS),
             ("schedule", self.schedule, SCHEDULES),
             ("precision", self.precision, PRECISIONS),
@@ -124,7 +133,8 @@ class TrainingConfig:
             if getattr(self, name) is not None:
                 self._whole(name, 1)
         self._within("lr", 0, 100, open_low=True)
-        for name in ("momentum", "label_smoothing", "ema", "plateau_factor", "warmup"):
+        self._check_pairs()
+        for name in ("momentum", "label_smoothing", "ema", "plateau_factor", "warmup", "pair_focus"):
             self._within(name, 0, 1)
         for name in ("weight_decay", "gradient_clip", "min_lr"):
             self._within(name, 0, 1e6)
@@ -139,6 +149,19 @@ class TrainingConfig:
                 raise ConfigError(f"The options of {name} are {options!r}; give a table such as {{ margin = 1.0 }}.")
         if not isinstance(self.augment, Augmentation):
             raise ConfigError(f"augment is {self.augment!r}; give an Augmentation.")
+
+    def _check_pairs(self) -> None:
+        bands = self.pair_bands
+        if not isinstance(bands, (list, tuple)) or not all(isinstance(band, (list, tuple)) for band in bands):
+            raise ConfigError("pair_bands is a list of lists of pairs: those that are similar, moderate and distinct.")
+        if len(bands) not in (0, len(BANDS)):
+            raise ConfigError(f"pair_bands holds {len(bands)} lists; give three: {', '.join(BANDS)} pairs.")
+        object.__setattr__(self, "pair_bands", tuple(tuple(read_pair(pair) for pair in band) for band in bands))
+        if self.pair_order != "mixed" and (self.sampler == "shuffle" or not any(bands)):
+            raise ConfigError(
+                f"pair_order = {self.pair_order!r} needs pair_bands and the sampler 'pairs' (or 'pk'); "
+                f"the sampler is {self.sampler!r} with {sum(map(len, bands))} pairs in bands."
+            )
 
     def _whole(self, name: str, low: int, high: int = 10**9) -> None:
         value = getattr(self, name)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 import time
+from functools import cache
 from pathlib import Path
 from typing import Any, Optional
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
@@ -22,6 +24,7 @@ from siamese.history import HISTORY_FILE, TensorBoardLog, history_csv
 from siamese.learner import Learner, class_weights, make_optimizer
 from siamese.losses import Objective, parse_loss
 from siamese.observer import Observer, Silence
+from siamese.pair_order import PairWeights, weigh_pairs
 from siamese.precision import choose_precision
 from siamese.processes import make_fabric, pick_device, share_of_process, world_size
 from siamese.progress import Progress, check_finite, check_spread, collapse_note
@@ -89,7 +92,8 @@ class Trainer:
         tower = make_tower(config.tower, None, config.input_size, config.embedding_dim, config.weights)
         if init is not None:
             anew = initialise_from(tower, init)
-            self.observer.note(f"Started from {init}; made anew: {', '.join(anew) or 'nothing'}.")
+            told = f"made anew, since they do not fit: {', '.join(anew)}" if anew else "none is made anew"
+            self.observer.note(f"Started from {init}: its weights are carried over; {told}.")
         objective = Objective(
             parse_loss(config.loss),
             n_classes,
@@ -213,9 +217,29 @@ class Trainer:
         seed = config.seed * 100_003 + epoch + 1 + 7919 * rank
         torch.manual_seed(seed)
         rng = np.random.default_rng([config.seed, epoch])
-        plan = epoch_batches(config.sampler, self.feed.labels, config.batch_size, rng, config.classes_per_batch)
+        plan = epoch_batches(
+            config.sampler,
+            self.feed.labels,
+            config.batch_size,
+            rng,
+            config.classes_per_batch,
+            self._pair_weights(epoch),
+        )
         plan = share_of_process(plan, self.fabric.world_size, rank, config.sampler == "pairs")
         return plan, torch.Generator().manual_seed(seed)
+
+    def _pair_weights(self, epoch: int) -> Optional[PairWeights]:
+        """How often each pair of emotions is drawn during an epoch; None where all are alike."""
+        config, emotions = self.config, self.dataset.emotions
+        if config.pair_order == "mixed":
+            return None
+
+        @cache
+        def at(done: float) -> NDArray[np.float64]:
+            progress = (epoch + done) / config.epochs
+            return weigh_pairs(emotions, config.pair_bands, config.pair_order, config.pair_focus, progress)
+
+        return at
 
     def _mean(self, values: list[float]) -> float:
         mean = torch.tensor(float(np.mean(values)), dtype=torch.float64, device=self.fabric.device)

@@ -103,3 +103,47 @@ def test_batches_that_cannot_be_made() -> None:
         plan("shuffle", labels, 1)
     with pytest.raises(ConfigError, match="'pairs'"):
         plan("pair", labels, 8)
+
+
+def test_pairs_of_two_emotions_follow_their_weights() -> None:
+    labels = np.repeat([0, 1, 2], 50)
+    weights = np.array([[0, 0.7, 0.2], [0.7, 0, 0.1], [0.2, 0.1, 0]])
+    batches = epoch_batches("pairs", labels, 600, np.random.default_rng(0), pair_weights=lambda _: weights)
+    drawn = labels[np.concatenate(batches)].reshape(-1, 2)
+    assert (drawn[::2, 0] == drawn[::2, 1]).all()  # every second pair shows one emotion
+    counts: dict[tuple[int, int], int] = {}
+    for first, second in np.sort(drawn[1::2], axis=1).tolist():
+        counts[first, second] = counts.get((first, second), 0) + 1
+    many = epoch_batches("pairs", np.tile(labels, 40), 600, np.random.default_rng(1), pair_weights=lambda _: weights)
+    mixed = np.sort(np.tile(labels, 40)[np.concatenate(many)].reshape(-1, 2)[1::2], axis=1)
+    shares = {(a, b): ((mixed == (a, b)).all(axis=1)).mean() for a, b in ((0, 1), (0, 2), (1, 2))}
+    assert set(counts) <= set(shares)
+    assert shares[0, 1] == pytest.approx(0.7, abs=0.03)
+    assert shares[0, 2] == pytest.approx(0.2, abs=0.03)
+    assert shares[1, 2] == pytest.approx(0.1, abs=0.03)
+
+
+def test_weights_may_change_within_an_epoch() -> None:
+    labels = np.repeat([0, 1, 2], 400)
+    early = np.array([[0.0, 1, 0], [1, 0, 0], [0, 0, 0]])
+    late = np.array([[0.0, 0, 0], [0, 0, 1], [0, 1, 0]])
+    plan = epoch_batches(
+        "pairs", labels, 40, np.random.default_rng(0), pair_weights=lambda done: early if done < 0.5 else late
+    )
+    for place, batch in enumerate(plan):
+        pairs = np.sort(labels[batch].reshape(-1, 2)[1::2], axis=1)
+        assert (pairs == ([0, 1] if place < len(plan) / 2 else [1, 2])).all()
+
+
+def test_a_pk_batch_holds_related_emotions() -> None:
+    labels = np.repeat(np.arange(4), 100)
+    weights = np.zeros((4, 4))
+    weights[0, 1] = weights[1, 0] = weights[2, 3] = weights[3, 2] = 1.0
+    plan = epoch_batches("pk", labels, 20, np.random.default_rng(0), 2, lambda _: weights)
+    met = {tuple(np.unique(labels[batch]).tolist()) for batch in plan}
+    assert met == {(0, 1), (2, 3)}
+
+
+def test_a_shuffled_epoch_has_no_order_of_pairs() -> None:
+    with pytest.raises(ConfigError, match="'shuffle' has no order of pairs"):
+        epoch_batches("shuffle", np.array([0, 1]), 2, np.random.default_rng(0), pair_weights=lambda _: np.ones((2, 2)))
