@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any, BinaryIO, Optional
 
-from galleries.errors import EmotionsError
+from galleries.errors import EmotionsError, TrainingError
 
 HISTORY_FILE = "history.csv"
 TENSORBOARD_FOLDER = "tensorboard"
@@ -25,6 +25,28 @@ def history_csv(history: list[dict[str, Any]]) -> str:
     for row in history:
         writer.writerow({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()})
     return out.getvalue()
+
+
+def read_history(path: Path) -> list[dict[str, float]]:
+    """A ``history.csv`` back as rows of numbers; what is no number is left out.
+
+    Raises:
+        TrainingError: It is missing or no such file.
+    """
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        return [{key: float(value) for key, value in row.items() if _is_number(value)} for row in rows]
+    except (OSError, UnicodeDecodeError, csv.Error, AttributeError) as error:
+        raise TrainingError(f"{path} cannot be read as a run's history ({error}); copy it from a good run.") from error
+
+
+def _is_number(text: Optional[str]) -> bool:
+    try:
+        float(text or "")
+    except ValueError:
+        return False
+    return True
 
 
 class TensorBoardLog:

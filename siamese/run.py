@@ -68,20 +68,30 @@ class RunRequest:
         """
         path = folder / RUN_FILE
         try:
-            values = _checked(json.loads(path.read_text(encoding="utf-8")))
-            unknown = set(values) - {item.name for item in fields(cls)}
-            if unknown:
-                raise ValueError(f"unknown entries {sorted(unknown)}")
-            if values.get("emotions") is not None:
-                values["emotions"] = tuple(values["emotions"])
-            request = cls(**values)
-            request.config  # noqa: B018 - checks the configuration
+            return cls.from_json(json.loads(path.read_text(encoding="utf-8")))
         except FileNotFoundError as error:
             raise TrainingError(
                 f"{folder} is not a run: it has no {RUN_FILE}. Give the folder that emotions train wrote."
             ) from error
         except (OSError, ValueError, TypeError, RecursionError, ConfigError) as error:
             raise TrainingError(f"{path} is damaged ({str(error).rstrip('.')}); start the run anew.") from error
+
+    @classmethod
+    def from_json(cls, content: Any) -> RunRequest:
+        """Read a request back from the plain dict that ``dataclasses.asdict`` gave.
+
+        Raises:
+            ValueError: An entry is unknown, or of another kind.
+            ConfigError: The configuration is none.
+        """
+        values = _checked(content)
+        unknown = set(values) - {item.name for item in fields(cls)}
+        if unknown:
+            raise ValueError(f"unknown entries {sorted(unknown)}")
+        if values.get("emotions") is not None:
+            values["emotions"] = tuple(values["emotions"])
+        request = cls(**values)
+        request.config  # noqa: B018 - checks the configuration
         return request
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +67,29 @@ class Split:
             EmotionsError: The file cannot be written; what was there before is unharmed.
         """
         write_text(path, json.dumps(self.to_json(dataset), indent=1, ensure_ascii=True) + "\n")
+
+
+def narrow(
+    dataset: FaceDataset, split: Split, emotions: Sequence[str], train: NDArray[np.int64] | None = None
+) -> tuple[FaceDataset, Split]:
+    """A data set and its split with only some emotions.
+
+    Args:
+        dataset: The faces.
+        split: Of ``dataset``.
+        emotions: Canonical names, in the order of the new labels.
+        train: Rows of ``split.train`` to keep; None for all that show one of the emotions.
+
+    Returns:
+        The view, and the split with the view's rows.
+    """
+    wanted = np.isin(dataset.labels, [dataset.emotions.index(emotion) for emotion in emotions])
+    place = np.cumsum(wanted) - 1  # row of the data set -> row of the view
+    kept = [split.train if train is None else train, split.val, split.test]
+    parts = [np.sort(rows[wanted[rows]]) for rows in kept]
+    digest = digest_ids([[dataset.ids[int(row)] for row in rows] for rows in parts])
+    rows = dict(zip(SPLIT_NAMES, (place[part] for part in parts)))
+    return dataset.select(emotions), replace(split, digest=digest, **rows)
 
 
 def load_split(path: str | Path, dataset: FaceDataset) -> Split:

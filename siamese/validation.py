@@ -82,9 +82,8 @@ class Validator:
         spread, collapsed = collapse(queries, self.metric)
         knn = 0.0
         if np.isfinite(references).all() and np.isfinite(queries).all() and not collapsed:
-            knn = knn_accuracy(
-                references, self.references.labels, queries, self.queries.labels, self.metric, self.n_neighbors
-            )
+            said = knn_answers(references, self.references.labels, queries, self.metric, self.n_neighbors)
+            knn = float((said == self.queries.labels).mean())
         softmax = None
         if head is not None:
             with torch.inference_mode():
@@ -92,22 +91,29 @@ class Validator:
             softmax = float((scores.argmax(1).cpu().numpy() == self.queries.labels).mean())
         return Validation(knn, softmax, spread, collapsed)
 
+    def confusion(self, tower: Tower, device: torch.device) -> NDArray[np.int64]:
+        """Which emotion is taken for which by the vote: int64 (C, C), rows are true emotions, columns answers."""
+        references = encode(tower, self.references, device)
+        queries = encode(tower, self.queries, device)
+        said = knn_answers(references, self.references.labels, queries, self.metric, self.n_neighbors)
+        counts = np.zeros((self.n_classes, self.n_classes), np.int64)
+        np.add.at(counts, (self.queries.labels, said), 1)
+        return counts
 
-def knn_accuracy(
+
+def knn_answers(
     references: NDArray[np.float32],
     reference_labels: NDArray[np.int64],
     queries: NDArray[np.float32],
-    labels: NDArray[np.int64],
     metric: str,
     n_neighbors: int,
-) -> float:
-    """Share of queries whose n nearest references vote, weighted by distance, for the right class."""
+) -> NDArray[np.int64]:
+    """The label that each query's n nearest references vote for, weighted by distance: int64 (Q,)."""
     index = VectorIndex.build(references, np.arange(len(references)), metric=metric)
     distances, neighbours = index.search(queries, n_neighbors)
-    n_classes = int(max(reference_labels.max(), labels.max())) + 1
     neighbour_labels = np.where(neighbours >= 0, reference_labels[neighbours], -1)
-    scores = vote(distances, neighbour_labels, n_classes)
-    return float((decide(scores, distances, neighbour_labels) == labels).mean())
+    scores = vote(distances, neighbour_labels, int(reference_labels.max()) + 1)
+    return decide(scores, distances, neighbour_labels)
 
 
 def collapse(vectors: NDArray[np.float32], metric: str, sample: int = 500) -> tuple[float, bool]:
