@@ -85,3 +85,76 @@ def confusion_matrix(scores: Scores) -> Any:
     figure.update_xaxes(title="answer", side="bottom")
     figure.update_yaxes(title="true emotion", autorange="reversed")
     return _layout(figure, height=120 + 58 * len(scores.emotions))
+
+
+def growth_curve(steps: Sequence[Mapping[str, Any]], threshold: float, criterion: str) -> Any:
+    """Validation accuracy over the number of emotions, both ways of counting, each with its floor.
+
+    Args:
+        steps: One a set of emotions: ``emotions``, ``accuracy``, ``chance``, ``one_vs_rest_mean`` and
+            ``one_vs_rest_floor``; shares 0-1, None where the embedding collapsed.
+        threshold: Where growth stops, 0-1.
+        criterion: Which of both it is held against.
+
+    Returns:
+        A plotly Figure.
+    """
+    go = require("plotly.graph_objects", "eval")
+    figure = go.Figure()
+    counts = [len(step["emotions"]) for step in steps]
+    names = [", ".join(step["emotions"]) for step in steps]
+    lines = (
+        ("accuracy", "k-NN vote", _LINES[0], "solid", "circle"),
+        ("chance", "its chance floor", _LINES[0], "dot", None),
+        ("one_vs_rest_mean", "one-vs-rest mean", _LINES[1], "solid", "square"),
+        ("one_vs_rest_floor", "its floor (never yes)", _LINES[1], "dot", None),
+    )
+    for key, name, colour, dash, symbol in lines:
+        figure.add_scatter(
+            x=counts,
+            y=[None if step[key] is None else 100 * step[key] for step in steps],
+            name=name,
+            text=names,
+            mode="lines" if symbol is None else "lines+markers",
+            line={"color": colour, "dash": dash},
+            marker={"symbol": symbol or "circle", "size": 9},
+            hovertemplate="%{text}<br>%{y:.1f} %<extra>" + name + "</extra>",
+        )
+    figure.add_hline(
+        y=100 * threshold, line_color="#999", annotation_text=f"threshold {100 * threshold:.0f} % ({criterion})"
+    )
+    figure.update_xaxes(title="emotions", dtick=1)
+    figure.update_yaxes(title="validation, %", range=[0, 102])
+    return _layout(figure, height=400, legend={"orientation": "h", "y": -0.25})
+
+
+def pair_heat_map(emotions: Sequence[str], pairs: Mapping[tuple[str, str], float | None]) -> Any:
+    """Which emotions go well together: the accuracy of every pair trained alone.
+
+    Args:
+        emotions: Names of rows and columns.
+        pairs: Two emotions to validation accuracy, 0-1; None where the embedding collapsed.
+
+    Returns:
+        A plotly Figure.
+    """
+    go = require("plotly.graph_objects", "eval")
+    grid = [[pairs.get((a, b), pairs.get((b, a))) if a != b else None for b in emotions] for a in emotions]
+    cells = [[None if value is None else 100 * value for value in row] for row in grid]
+    figure = go.Figure(
+        go.Heatmap(
+            z=cells,
+            x=list(emotions),
+            y=list(emotions),
+            text=[["" if value is None else f"{value:.0f} %" for value in row] for row in cells],
+            texttemplate="%{text}",
+            colorscale="Blues",
+            zmin=50,
+            zmax=100,
+            colorbar={"title": "k-NN, %"},
+            hovertemplate="%{y} and %{x}: %{z:.1f} %<extra></extra>",
+            hoverongaps=False,
+        )
+    )
+    figure.update_yaxes(autorange="reversed")
+    return _layout(figure, height=120 + 50 * len(emotions))

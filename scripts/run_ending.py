@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import statistics
 from pathlib import Path
-from typing import Any, Dict
+from typing import TYPE_CHECKING, Any, Dict
 
 from emotions_cli import console
 from emotions_cli.training_run import RESULT_FILE, PreparedRun
 from galleries.atomic import write_text
+
+if TYPE_CHECKING:
+    from eval.metrics import OneVsRest
 
 
 def finish_run(run: PreparedRun, result: Any, thumbnails: bool = True) -> Dict[str, Any]:
@@ -119,3 +122,16 @@ def print_report(report: Dict[str, Any], folder: Path) -> None:
         for sentence in test["leakage"].get("sentences", []):
             console.warn(sentence)
     console.out.print(f"Everything is in {folder}. Next: emotions query {folder / 'gallery'} PHOTO", markup=False)
+
+
+def tell_one_vs_rest(table: OneVsRest) -> None:
+    """Print the siamese paper's table, with the multi-class accuracy and both floors beside its mean."""
+    console.table(
+        "each emotion against all others (the siamese paper's table)",
+        ["emotion", "TP", "TN", "FP", "FN", "(TP+TN)/all"],
+        [[*row[:5], console.percent(row[5])] for row in table.rows()],
+    )
+    console.out.print(
+        f"one-vs-rest mean {console.percent(table.mean)} (never saying yes: {console.percent(table.floor)}); "
+        f"multi-class accuracy {console.percent(table.multi_class)} (chance {console.percent(table.chance)})"
+    )

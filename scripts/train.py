@@ -9,6 +9,7 @@ from typing import Optional
 import typer
 
 from emotions_cli import console
+from emotions_cli import training_options as given
 from galleries.errors import require
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
@@ -19,40 +20,34 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
     "(then)  emotions query runs/first/gallery photo.jpg"
 )
 def train(
-    data: Optional[str] = typer.Option(
-        None, help="Data set: a FER-2013 CSV, a folder in a known layout, or 'synthetic'. [default: synthetic]"
-    ),
-    tower: Optional[str] = typer.Option(
-        None, help="compact, siamese, liexnet, affectnet_cnn, fer_cnn, mobilenet_v2 or any torchvision classifier."
-    ),
-    recipe: Optional[str] = typer.Option(
-        None, help="A recipe's name, or the path of a TOML file. [default: the tower's own]"
-    ),
-    loss: Optional[str] = typer.Option(None, help="A loss or a sum: supcon, triplet, '0.5*supcon+cross-entropy' …"),
-    emotions: Optional[str] = typer.Option(None, help="Only these emotions, separated by commas."),
-    split: str = typer.Option("auto", help="auto, official, random, subject, sequence, duplicate, or a split.json."),
-    ratios: str = typer.Option("70/15/15", help="Train/validation/test shares where the split is not official."),
+    data: given.Data = None,
+    tower: given.TowerName = None,
+    recipe: given.Recipe = None,
+    loss: given.Loss = None,
+    emotions: given.Emotions = None,
+    split: given.SplitName = "auto",
+    ratios: given.Ratios = "70/15/15",
     epochs: Optional[int] = typer.Option(None, help="Passes over the training pictures."),
-    batch_size: Optional[int] = typer.Option(None, help="Pictures in a batch."),
-    lr: Optional[float] = typer.Option(None, help="Highest learning rate."),
-    optimizer: Optional[str] = typer.Option(None, help="sgd, adam or adamw."),
+    batch_size: given.BatchSize = None,
+    lr: given.Rate = None,
+    optimizer: given.Optimizer = None,
     sampler: Optional[str] = typer.Option(None, help="shuffle, pk (P emotions x K pictures) or pairs."),
     miner: Optional[str] = typer.Option(None, help="batch-hard, semihard, multi-similarity … for pairs and triplets."),
     class_weights: Optional[str] = typer.Option(None, help="none, balanced or sqrt, for cross-entropy."),
     weights: Optional[str] = typer.Option(None, help="'imagenet': pretrained weights of a torchvision tower."),
-    input_size: Optional[int] = typer.Option(None, help="Sides of the tower's input in pixels."),
-    precision: Optional[str] = typer.Option(None, help="auto, float32, bfloat16 or float16."),
-    device: str = typer.Option("auto", help="auto, cpu, cuda or cuda:N."),
-    seed: Optional[int] = typer.Option(None, help="Of everything random."),
-    format: Optional[str] = typer.Option(None, help="Force the data set's layout (see emotions data --help)."),
-    ferplus: Optional[Path] = typer.Option(None, help="FER+'s fer2013new.csv, laid over FER-2013."),
+    input_size: given.InputSize = None,
+    precision: given.Precision = None,
+    device: given.Device = "auto",
+    seed: given.Seed = None,
+    format: given.Format = None,
+    ferplus: given.FerPlus = None,
     soft: bool = typer.Option(False, "--soft", help="With --ferplus: train cross-entropy on the votes themselves."),
-    init: Optional[Path] = typer.Option(None, help="Start from the weights of this run, where they fit."),
+    init: given.Init = None,
     out: Optional[Path] = typer.Option(None, help="The run's folder. [default: runs/TOWER-DATA-N]"),
     resume: Optional[Path] = typer.Option(None, help="Go on with this run; its own settings are used."),
-    thumbnails: bool = typer.Option(True, help="Keep a 48x48 picture of each reference in the gallery, as evidence."),
-    threads: Optional[int] = typer.Option(None, help="CPU threads. [default: PyTorch's choice]"),
-    json: bool = typer.Option(False, "--json", help="Print the result as JSON."),
+    thumbnails: given.Thumbnails = True,
+    threads: given.Threads = None,
+    json: given.Json = False,
 ) -> None:
     """Train a tower on a data set, build its gallery, and test it on pictures it has not seen.
 
@@ -85,20 +80,9 @@ def train(
             "seed": seed,
         }
         name, config = training_run.find_config(recipe, tower, options)
-        request = RunRequest(
-            _whole_path(data or "synthetic"),
-            config.to_json(),
-            name,
-            format,
-            None if ferplus is None else _whole_path(str(ferplus)),
-            soft,
-            tuple(emotions.split(",")) if emotions else None,
-            _whole_path(split) if split.endswith(".json") else split,
-            ratios,
-            None if init is None else _whole_path(str(init)),
-        )
-        stem = f"{config.tower}-{Path(request.data).name.split('.')[0].split(':')[0]}"
-        folder = console.fresh_folder(out, stem)
+        places = {"format": format, "ferplus": ferplus, "split": split, "ratios": ratios, "init": init}
+        request = given.request_from(name, config, data, places, emotions, soft)
+        folder = console.fresh_folder(out, training_run.run_stem(request))
     with training_run.refusal_leaves_nothing(folder, resume is not None):
         run = training_run.prepare_run(request, folder, device, threads, resume is not None, json)
         result = training_run.train_run(run)
@@ -109,11 +93,6 @@ def train(
         console.print_json(report)
     else:
         run_ending.print_report(report, folder)
-
-
-def _whole_path(name: str) -> str:
-    """A path as it is from any folder, so that a run can be resumed from another; other names unchanged."""
-    return str(Path(name).absolute()) if Path(name).exists() else name
 
 
 if __name__ == "__main__":

@@ -51,6 +51,11 @@ def find_config(recipe: Optional[str], tower: Optional[str], options: Dict[str, 
     return path.stem, config
 
 
+def run_stem(request: RunRequest) -> str:
+    """What a run's folder is called unless it is told: ``compact-fer2013``."""
+    return f"{request.config.tower}-{Path(request.data).name.split('.')[0].split(':')[0]}"
+
+
 @contextmanager
 def refusal_leaves_nothing(folder: Path, resume: bool) -> Iterator[None]:
     """Remove a new run's folder if it is refused before its first epoch ends, so that the same --out can be given."""
@@ -81,12 +86,7 @@ def prepare_run(
 ) -> PreparedRun:
     """Read and split the data, say what was found, and write what a resumed run needs."""
     pick_device(device)
-    if threads is not None:
-        import torch
-
-        if threads < 1:
-            raise ConfigError(f"--threads {threads} was given; give 1 or more.")
-        torch.set_num_threads(threads)
+    set_threads(threads)
     config = request.config
     with console.bar("reading pictures") as progress:
         dataset, split = prepare_data(request, folder, progress, resume, keep=console.is_leader())
@@ -96,6 +96,17 @@ def prepare_run(
     describe_data(dataset, split, json)
     began = any((folder / name).exists() for name in (STATE_FILE, RESULT_FILE))  # else it was stopped in epoch 1
     return PreparedRun(folder, request, config, dataset, split, device, resume and began, json)
+
+
+def set_threads(threads: Optional[int]) -> None:
+    """Let PyTorch use so many CPU threads; None leaves it its choice."""
+    if threads is None:
+        return
+    import torch
+
+    if threads < 1:
+        raise ConfigError(f"--threads {threads} was given; give 1 or more.")
+    torch.set_num_threads(threads)
 
 
 def describe_data(dataset: FaceDataset, split: Split, quiet: bool = False) -> None:
@@ -198,5 +209,7 @@ __all__ = [
     "recipe_names",
     "refusal_leaves_nothing",
     "resume_command",
+    "run_stem",
+    "set_threads",
     "train_run",
 ]

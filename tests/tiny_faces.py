@@ -15,15 +15,17 @@ from siamese.splits import Split, make_split
 EMOTIONS = ("anger", "fear", "sadness")
 
 
-def tiny_dataset(size: int = 60, side: int = 16, seed: int = 0, noise: int = 128) -> FaceDataset:
-    """Grey pictures of three emotions, each a random pattern under noise."""
+def tiny_dataset(
+    size: int = 60, side: int = 16, seed: int = 0, noise: int = 128, emotions: tuple[str, ...] = EMOTIONS
+) -> FaceDataset:
+    """Grey pictures of some emotions, each a random pattern under noise."""
     rng = np.random.default_rng(seed)
-    labels = (np.arange(size) % len(EMOTIONS)).astype(np.int64)
-    patterns = rng.integers(0, 256, (len(EMOTIONS), side, side))
+    labels = (np.arange(size) % len(emotions)).astype(np.int64)
+    patterns = rng.integers(0, 256, (len(emotions), side, side))
     pixels = patterns[labels] // 2 + rng.integers(0, max(1, noise), (size, side, side))
     store = PixelStore.from_array(pixels.clip(0, 255).astype(np.uint8))
     ids = tuple(f"row:{row}" for row in range(size))
-    return FaceDataset("tiny", "folder", Path("tiny"), EMOTIONS, labels, ids, store, np.arange(size))
+    return FaceDataset("tiny", "folder", Path("tiny"), emotions, labels, ids, store, np.arange(size))
 
 
 def tiny_split(dataset: FaceDataset) -> Split:
