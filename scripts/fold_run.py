@@ -1,0 +1,79 @@
+"""Folds at the terminal: what ``emotions folds`` does between its options and its table."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence
+
+from emotions_cli import console
+from emotions_cli.curriculum_progress import CurriculumTerminal, stage_bar
+from emotions_cli.run_ending import json_text
+from emotions_cli.training_run import set_threads
+from galleries.atomic import write_text
+from galleries.errors import EmotionsError
+from siamese.curriculum.stage import StageSetting
+from siamese.datasets import load_dataset
+from siamese.processes import pick_device
+from siamese.run import RUN_FILE, RunRequest
+from siamese.splits import k_folds
+
+if TYPE_CHECKING:
+    from eval.fold_trial import FoldSummary
+
+
+def run(
+    request: RunRequest,
+    folder: Path,
+    methods: Sequence[str],
+    count: int,
+    device: str,
+    threads: Optional[int],
+    resume: bool,
+) -> List[FoldSummary]:
+    """Make the folds of every method, train and test each; what an earlier session did is read."""
+    from eval.fold_trial import run_fold, summarise_folds
+
+    pick_device(device)
+    set_threads(threads)
+    try:
+        with console.bar("reading pictures") as progress:
+            dataset = load_dataset(request.data, request.format, progress=progress)
+        if request.emotions:
+            dataset = dataset.select(request.emotions)
+        config = request.config
+        ways = {method: k_folds(dataset, count, method, config.seed) for method in methods}
+        if not resume:
+            request.save(folder)
+    except EmotionsError:
+        if not resume and not (folder / RUN_FILE).exists():
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
+    for note in dataset.notes:
+        console.warn(note)
+    planned = len(methods) * count
+    done = {}
+    try:
+        with stage_bar() as bar:
+            observer = CurriculumTerminal(bar)
+            for method, splits in ways.items():
+                setting = StageSetting(folder, dataset, splits[0], request, None, device)
+                found = []
+                for number, split in enumerate(splits, start=1):
+                    planned -= 1
+                    found.append(
+                        run_fold(setting, split, f"{method}/fold-{number}-of-{count}", config, observer, planned)
+                    )
+                done[method] = found
+    except KeyboardInterrupt:
+        console.warn(
+            f"stopped; nothing is lost up to the last whole epoch. Go on with: emotions folds --resume {folder} "
+            f"--by {','.join(methods)} --folds {count}"
+        )
+        raise
+    return [summarise_folds(dataset, method, found) for method, found in done.items()]
+
+
+def save(path: Path, values: Dict[str, Any]) -> None:
+    """Write a result, atomically."""
+    write_text(path, json_text(values))

@@ -1,0 +1,45 @@
+"""``emotions folds`` as a person uses it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import List
+
+import pytest
+from conftest import SMALL, Run
+
+pytest.importorskip("torch", reason="the learning part is not installed")
+
+
+def test_two_ways_side_by_side(run: Run, tmp_path: Path) -> None:
+    out = tmp_path / "folds"
+    options: List[object] = ["--data", "synthetic:subjects=9", "--emotions", "happy,sad", "--folds", 3, "--epochs", 1]
+    code, told, err = run("folds", *options, "--out", out, *SMALL)
+    assert code == 0, err
+    assert "random: LEAKING, " in told
+    assert "subject: 0.0 % of the pictures tested show people who are trained on" in told
+    assert "points lie between random and subject" in told
+    facts = json.loads((out / "folds.json").read_text())
+    assert [way["method"] for way in facts["ways"]] == ["random", "subject"]
+    assert facts["ways"][0]["known_people"] > 0.9
+    assert facts["ways"][1]["known_people"] == 0
+    code, told, err = run("folds", "--resume", out, "--folds", 3, "--json")
+    assert code == 0, err
+    assert json.loads(told) == facts
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--by", "official"], "not a known way to split into folds"),
+        (["--folds", 1], "give 2 or more"),
+        (["--by", "subject"], "subject"),
+        (["--resume", "nowhere"], "is not a run"),
+    ],
+)
+def test_what_cannot_be_is_refused(run: Run, faces: Path, tmp_path: Path, options: List[object], said: str) -> None:
+    code, _, err = run("folds", "--data", faces, "--out", tmp_path / "folds", *SMALL, *options)
+    assert code == 2
+    assert said in " ".join(err.split())
+    assert not (tmp_path / "folds").exists()
