@@ -6,6 +6,7 @@ are removed; its *index* is its place in ``references``, and moves up.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple, Type, TypeVar, Union
@@ -25,7 +26,8 @@ from galleries.layout import (
     encode_references,
     encode_thumbnails,
 )
-from galleries.storage import read_state, write_state
+from galleries.log import Change, LogEntry, decode_log, encode_log, new_entry
+from galleries.storage import read_state, undo_state, write_state
 from galleries.vocabulary import canonical
 
 Column = Optional[Sequence[Optional[str]]]
@@ -45,6 +47,7 @@ class Collection:
         labels: int64 (N,): reference i shows ``emotions[labels[i]]``.
         thumbnails: uint8 (N, h, w) or (N, h, w, 3), or None.
         tower_onnx: The tower's ONNX file as bytes, or None; see :meth:`attach_tower`.
+        log: What each save changed, the oldest first.
     """
 
     def __init__(
@@ -62,6 +65,8 @@ class Collection:
         self.tower = tower
         self.thumbnails = thumbnails
         self.tower_onnx = tower_onnx
+        self.log: Tuple[LogEntry, ...] = ()
+        self._changes: List[Change] = []  # since this was loaded, built or saved
         self._set_references(references)
 
     def _set_references(self, references: Sequence[Reference]) -> None:
@@ -109,7 +114,9 @@ class Collection:
         if thumbnails is not None:
             thumbnails = check_thumbnails(thumbnails, len(vectors)).copy()
         made = VectorIndex.build(vectors, np.arange(len(vectors), dtype=np.int64), metric=metric, kind=index)
-        return cls(made, references, card, len(vectors), thumbnails)
+        gallery = cls(made, references, card, len(vectors), thumbnails)
+        gallery._changes.append(Change("build", gallery._describe().counts))
+        return gallery
 
     def __len__(self) -> int:
         return len(self.references)
@@ -217,6 +224,8 @@ class Collection:
         self.thumbnails = pictures
         self._next_number += len(vectors)
         self._set_references([*self.references, *added])
+        people = sorted({reference.subject for reference in added if reference.subject is not None})
+        self._changes.append(Change("add", _count(added), f"person {', '.join(people)}" if people else ""))
         return numbers
 
     def _joined_thumbnails(self, new: Optional[NDArray[np.uint8]], size: int) -> Optional[NDArray[np.uint8]]:
@@ -240,6 +249,7 @@ class Collection:
             raise GalleryError("Removing every reference would leave an empty gallery; delete its folder instead.")
         kept = np.ones(len(self), bool)
         kept[positions] = False
+        self._changes.append(Change("remove", _count([self.references[i] for i in positions])))
         self._index.remove(positions)
         if self.thumbnails is not None:
             self.thumbnails = self.thumbnails[kept]
@@ -254,9 +264,21 @@ class Collection:
         """
         label = canonical(emotion)
         changed = list(self.references)
-        for position in self._positions(numbers):
+        positions = self._positions(numbers)
+        for position in positions:
             changed[position] = replace(changed[position], label=label)
+        before = _count([self.references[position] for position in positions])
+        told = ", ".join(f"{name} ({count})" for name, count in before.items())
+        self._changes.append(Change("relabel", {label: len(positions)}, f"before: {told}"))
         self._set_references(changed)
+
+    def labels_of(self, numbers: Iterable[int]) -> List[str]:
+        """The emotions of references given by number, in ascending order of the numbers.
+
+        Raises:
+            GalleryError: A number that is not here.
+        """
+        return [self.references[position].label for position in self._positions(numbers)]
 
     def _positions(self, numbers: Iterable[int]) -> NDArray[np.int64]:
         wanted = np.unique(np.array(list(numbers), np.int64))
@@ -284,9 +306,35 @@ class Collection:
             files["thumbnails.npy"] = encode_thumbnails(self.thumbnails)
         if self.tower_onnx is not None:
             files["tower.onnx"] = self.tower_onnx
+        log = (*self.log, new_entry(self._changes, len(self)))
+        files["log.jsonl"] = encode_log(log)
         place = folder.absolute()
         expected = self._origin[1] if self._origin is not None and self._origin[0] == place else None
         self._origin = (place, write_state(folder, self._describe().to_json(), files, expected))
+        self.log, self._changes = log, []
+
+    @classmethod
+    def undo(cls: Type[C], path: Union[str, Path]) -> C:
+        """Take the last saved change of a gallery's folder back; a second undo brings it again.
+
+        References keep their numbers, and numbers of what is taken back are not given out anew.
+
+        Returns:
+            The gallery as it now stands in the folder.
+
+        Raises:
+            GalleryError: There is nothing to undo, or the folder is damaged.
+        """
+
+        def mend(now: Dict[str, Any], before: Dict[str, Any]) -> None:
+            before["described"]["next_number"] = now["described"]["next_number"]
+            log = decode_log(now["files"].get("log.jsonl"))
+            undone = log[-1].sentence() if log else ""
+            entry = new_entry([Change("undo", {}, undone)], int(before["described"]["size"]))
+            before["files"]["log.jsonl"] = encode_log([*log, entry])
+
+        undo_state(Path(path), mend)
+        return cls.load(path)
 
     @classmethod
     def load(cls: Type[C], path: Union[str, Path]) -> C:
@@ -305,10 +353,16 @@ class Collection:
         pictures = files.get("thumbnails.npy")
         thumbnails = None if pictures is None else decode_thumbnails(pictures, len(references))
         gallery = cls(index, references, header.tower, header.next_number, thumbnails, files.get("tower.onnx"))
+        gallery.log = tuple(decode_log(files.get("log.jsonl")))
         if gallery._describe() != header or index.dim != header.tower.embedding_dim:
             raise GalleryError(f"{folder}/gallery.json does not describe its own files; build the gallery anew.")
         gallery._origin = (folder.absolute(), state)
         return gallery
+
+
+def _count(references: Iterable[Reference]) -> Dict[str, int]:
+    """References by emotion, in alphabetical order."""
+    return dict(sorted(Counter(reference.label for reference in references).items()))
 
 
 def _check_width(vectors: Vectors, tower: TowerCard) -> None:

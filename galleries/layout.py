@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import math
+import re
 from dataclasses import dataclass
 from typing import Any, Dict, List, Mapping, Optional, Sequence
 
@@ -109,6 +111,13 @@ def decode_references(data: bytes, numbers: NDArray[np.int64]) -> List[Reference
     return references
 
 
+_NPY = re.compile(
+    rb"\x93NUMPY\x01\x00..\{'descr': '\|u1', 'fortran_order': False, "
+    rb"'shape': \((\d{1,9}(?:, \d{1,9}){2,3})\), \} *\n",
+    re.DOTALL,
+)
+
+
 def encode_thumbnails(thumbnails: NDArray[np.uint8]) -> bytes:
     """Thumbnails uint8 (N, h, w) or (N, h, w, 3) as one .npy file."""
     buffer = io.BytesIO()
@@ -117,16 +126,19 @@ def encode_thumbnails(thumbnails: NDArray[np.uint8]) -> bytes:
 
 
 def decode_thumbnails(data: bytes, size: int) -> NDArray[np.uint8]:
-    """Read thumbnails back.
+    """Read thumbnails back. The header is matched against the one form that NumPy writes for pictures, not evaluated.
 
     Raises:
         GalleryError: They are not ``size`` pictures.
     """
-    try:
-        thumbnails = np.load(io.BytesIO(data), allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
-        raise GalleryError(f"thumbnails.npy is not an array of pictures ({error}).") from error
-    return check_thumbnails(thumbnails, size)
+    found = _NPY.match(data)
+    start = 10 + int.from_bytes(data[8:10], "little")
+    if found is None or found.end() != start:
+        raise GalleryError("thumbnails.npy is not an array of pictures; uint8 as numpy.save writes it was expected.")
+    shape = tuple(int(side) for side in found[1].split(b",") if side.strip())
+    if math.prod(shape) != len(data) - start:
+        raise GalleryError(f"thumbnails.npy holds {len(data) - start} bytes of pixels, but says it is {shape}.")
+    return check_thumbnails(np.frombuffer(data, np.uint8, offset=start).reshape(shape).copy(), size)
 
 
 def check_thumbnails(thumbnails: Any, size: int) -> NDArray[np.uint8]:

@@ -6,6 +6,9 @@ A state is ``gallery.json`` and the payload files it names, each with its size a
 2. ``gallery.json`` is replaced by a rename — this is the moment of change;
 3. the ``.next`` files are moved over their plain names.
 
+The files of the state before stay in ``previous/`` (as further names of the same bytes where the file system can), so
+that the last change can be undone.
+
 A kill before 2 leaves the old state (the ``.next`` files are litter, cleared by the next save); a kill after it leaves
 the new one, since a reader takes the plain file or the ``.next`` one, whichever has the checksum that ``gallery.json``
 states, and the next save finishes the moves. ``index.faiss`` is a whole index that plain FAISS opens at every moment.
@@ -22,21 +25,28 @@ import errno
 import hashlib
 import json
 import os
+import shutil
 import stat
 import string
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Tuple
 
 from galleries.atomic import sync
 from galleries.errors import GalleryError
 
 HEADER = "gallery.json"
 FORMAT = "siamese-emotions gallery"
-VERSION = 1
-PAYLOAD: Tuple[str, ...] = ("index.faiss", "references.jsonl", "thumbnails.npy", "tower.onnx")
+VERSION = 2
+READABLE = (1, 2)
+"""Format versions that are read; version 1 had no log."""
+
+PAYLOAD: Tuple[str, ...] = ("index.faiss", "references.jsonl", "thumbnails.npy", "tower.onnx", "log.jsonl")
 """The files a gallery may have beside its header."""
 
-_BOOKKEEPING = ("format", "version", "files", "checksum")
+PREVIOUS = "previous"
+"""The folder of the state before the last change."""
+
+_BOOKKEEPING = ("format", "version", "files", "follows", "checksum")
 _HEADER_LIMIT = 1 << 24  # bytes
 
 
@@ -92,12 +102,11 @@ def write_state(
     assert set(files) <= set(PAYLOAD)
     entries = {name: {"size": len(data), "blake2b": checksum(data)} for name, data in files.items()}
     header: Dict[str, Any] = {"format": FORMAT, "version": VERSION, **described, "files": entries}
-    header["checksum"] = _header_checksum(header)
     made: List[Path] = []
     try:
         made = _make_folder(folder)
         with _locked(folder):
-            _write_locked(folder, header, files, expected)
+            return _write_locked(folder, header, files, expected)
     except OSError as error:
         for path in reversed(made):
             with contextlib.suppress(OSError):
@@ -106,19 +115,21 @@ def write_state(
             f"{folder} could not be saved ({error.strerror or error}); what was there before is unchanged. "
             f"Free some space or choose another folder."
         ) from error
-    return str(header["checksum"])
 
 
-def _write_locked(folder: Path, header: Mapping[str, Any], files: Mapping[str, bytes], expected: Optional[str]) -> None:
+def _write_locked(folder: Path, header: Dict[str, Any], files: Mapping[str, bytes], expected: Optional[str]) -> str:
     old = _settle(folder)
     if expected is not None and old.get("checksum") != expected:
         raise GalleryError(
             f"{folder} was changed by someone else since it was loaded, so it was not overwritten; load it again."
         )
+    header["follows"] = old.get("checksum")
+    header["checksum"] = _header_checksum(header)
     entries: Mapping[str, Dict[str, Any]] = header["files"]
     changed = {name: entry for name, entry in entries.items() if not _holds(folder / name, entry)}
     fresh = folder / (HEADER + ".next")
     try:
+        _keep(folder, old)
         for name, entry in changed.items():
             _write(_next_path(folder, name, entry), files[name])
         _write(fresh, (json.dumps(header, indent=1) + "\n").encode())
@@ -129,17 +140,69 @@ def _write_locked(folder: Path, header: Mapping[str, Any], files: Mapping[str, b
             for path in [fresh, *(_next_path(folder, name, entry) for name, entry in changed.items())]:
                 with contextlib.suppress(OSError):
                     path.unlink()
+            shutil.rmtree(folder / f"{PREVIOUS}.next", ignore_errors=True)
         raise
     with contextlib.suppress(OSError):  # the new state stands; readers find what could not be moved yet
         sync(folder)
         _settle(folder)
+    return str(header["checksum"])
+
+
+def _keep(folder: Path, old: Mapping[str, Any]) -> None:
+    """Give the settled state's files further names in ``previous.next/``, if there is a state yet."""
+    if not old["files"]:
+        return
+    kept = folder / f"{PREVIOUS}.next"
+    shutil.rmtree(kept, ignore_errors=True)
+    kept.mkdir()
+    for name in (HEADER, *old["files"]):
+        try:
+            os.link(folder / name, kept / name, follow_symlinks=False)
+        except OSError:  # a file system without links, or a file that is damaged or gone
+            with contextlib.suppress(FileNotFoundError):
+                shutil.copyfile(folder / name, kept / name, follow_symlinks=False)
+
+
+def undo_state(folder: Path, mend: Callable[[Dict[str, Any], Dict[str, Any]], None]) -> str:
+    """Put the state before the last change back; the one it takes the place of becomes the previous one.
+
+    Args:
+        folder: The gallery.
+        mend: Called with the present and the previous state, each ``{"described": …, "files": …}``; may change what the
+            previous one is to say before it is written.
+
+    Returns:
+        The state's name.
+
+    Raises:
+        GalleryError: There is no previous state, or one of both is damaged.
+    """
+    described, files, state = read_state(folder)
+    follows = _read_header(folder).get("follows")
+    kept = next((path for path in _previous_places(folder) if _state_of(path) == follows), None)
+    if follows is None or kept is None:
+        raise GalleryError(f"{folder} keeps no state before its last change, so there is nothing to undo.")
+    before_described, before_files, _ = read_state(kept)
+    before = {"described": before_described, "files": before_files}
+    mend({"described": described, "files": files}, before)
+    return write_state(folder, before["described"], before["files"], state)
 
 
 def _is_current(folder: Path, header: Mapping[str, Any]) -> bool:
+    return _state_of(folder) == header["checksum"]
+
+
+def _state_of(folder: Path) -> Optional[str]:
+    """The name of the state in a folder; None if there is none, or a damaged one."""
     try:
-        return bool(_read_header(folder)["checksum"] == header["checksum"])
+        return str(_read_header(folder)["checksum"])
     except GalleryError:
-        return False
+        return None
+
+
+def _previous_places(folder: Path) -> Tuple[Path, Path]:
+    """Where the state before the last change may be: in its place, or where a save that was cut off left it."""
+    return folder / PREVIOUS, folder / f"{PREVIOUS}.next"
 
 
 def _settle(folder: Path) -> Dict[str, Any]:
@@ -149,9 +212,15 @@ def _settle(folder: Path) -> Dict[str, Any]:
     except GalleryError:
         header = {"files": {}}  # none, or a damaged one about to be replaced
     for name, entry in header["files"].items():
-        waiting = _next_path(folder, name, entry)
-        if _holds(waiting, entry):
-            waiting.replace(folder / name)
+        fresh = _next_path(folder, name, entry)
+        if _holds(fresh, entry):
+            fresh.replace(folder / name)
+    place, waiting = _previous_places(folder)
+    if waiting.is_dir():
+        if _state_of(waiting) == header.get("follows"):
+            shutil.rmtree(place, ignore_errors=True)
+            waiting.replace(place)
+        shutil.rmtree(waiting, ignore_errors=True)
     for path in folder.glob("*.next"):
         if path.name == HEADER + ".next" or path.name.split(".next")[0].rpartition(".")[0] in PAYLOAD:
             path.unlink()
@@ -174,9 +243,9 @@ def _read_header(folder: Path) -> Dict[str, Any]:
         raise GalleryError(f"{folder / HEADER} is damaged: it is not JSON; build the gallery anew.") from error
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         raise GalleryError(f"{folder / HEADER} does not describe a gallery of this toolkit; give another folder.")
-    if header.get("version") != VERSION:
+    if header.get("version") not in READABLE:
         raise GalleryError(
-            f"{folder} has format version {header.get('version')!r} and this toolkit reads {VERSION}; update it."
+            f"{folder} has format version {header.get('version')!r} and this toolkit reads up to {VERSION}; update it."
         )
     files = header.get("files")
     if header.get("checksum") != _header_checksum(header) or not isinstance(files, dict):

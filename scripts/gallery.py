@@ -1,4 +1,4 @@
-"""``emotions gallery``: build a gallery, add to it, remove from it, relabel, and see what it holds. Needs no torch."""
+"""``emotions gallery``: build a gallery, change it, take a change back, see what it holds. Needs no torch."""
 
 from __future__ import annotations
 
@@ -83,6 +83,7 @@ def add(
     """Add pictures: of each the largest face, or the whole picture if it is no larger than a face."""
     from emotions_cli.enrolment import read_faces, tell_skipped
     from emotions_cli.opening import open_recognizer
+    from galleries.separation import separation
 
     recognizer = open_recognizer(gallery, tower, detector, margin=margin, whole=whole)
     held = recognizer.gallery
@@ -92,7 +93,21 @@ def add(
     people = None if subject is None else [subject] * len(read.sources)
     numbers = held.add(read.vectors, read.emotions, sources=read.sources, subjects=people, thumbnails=read.thumbnails)
     held.save(gallery)
-    _tell(held, gallery, json, f"Added {len(numbers)} references, numbers {numbers[0]} to {numbers[-1]}.")
+    found = [separation(held, name) for name in sorted(set(held.labels_of(numbers)))]
+    if json:
+        facts = {"path": str(gallery), **held.info(), "added": numbers.tolist()}
+        console.print_json({**facts, "separation": [entry.to_json() for entry in found]})
+    else:
+        _tell(held, gallery, json, f"Added {len(numbers)} references, numbers {numbers[0]} to {numbers[-1]}.")
+        for entry in found:
+            console.out.print(
+                f"{entry.emotion}: {entry.right} of {entry.references} references ({console.percent(entry.accuracy)}) "
+                "would be recognised by the others; emotions gallery undo takes the addition back.",
+                markup=False,
+            )
+    for entry in found:
+        for sentence in entry.warnings():
+            console.warn(sentence)
 
 
 @app.command(epilog="Example:  emotions gallery remove faces 17 204   or   emotions gallery remove faces --subject Ana")
@@ -167,6 +182,36 @@ def info(
         return
     for row in rows:
         sys.stdout.write(f"{row['number']}\t{row['emotion']}\t{row['subject'] or '-'}\t{row['source']}\n")
+
+
+@app.command(epilog="Example:  emotions gallery log runs/first/gallery")
+def log(
+    gallery: Path = typer.Argument(..., help="The gallery's folder."),
+    json: bool = typer.Option(False, "--json", help="Print as JSON."),
+) -> None:
+    """See who changed a gallery, what, and when."""
+    from galleries.gallery import Gallery
+
+    entries = Gallery.load(gallery).log
+    if json:
+        console.print_json([entry.to_json() for entry in entries])
+        return
+    for entry in entries:
+        console.out.print(f"{entry.time}  {entry.who}  {entry.sentence()}  -> {entry.size} references", markup=False)
+    if not entries:
+        console.say("Nothing is told: the gallery was last saved by a version that kept no log.")
+
+
+@app.command(epilog="Example:  emotions gallery undo runs/first/gallery")
+def undo(
+    gallery: Path = typer.Argument(..., help="The gallery's folder."),
+    json: bool = typer.Option(False, "--json", help="Print what the gallery holds as JSON."),
+) -> None:
+    """Take the last change back; a second undo brings it again."""
+    from galleries.gallery import Gallery
+
+    held = Gallery.undo(gallery)
+    _tell(held, gallery, json, f"Done: {held.log[-1].sentence()}.")
 
 
 def _tell(held: Gallery, folder: Path, json: bool, news: Optional[str] = None) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -13,7 +14,7 @@ import pytest
 
 from galleries import storage
 from galleries.errors import GalleryError
-from galleries.storage import HEADER, read_state, write_state
+from galleries.storage import HEADER, read_state, undo_state, write_state
 
 ROOT = Path(__file__).resolve().parent.parent
 OLD: Dict[str, bytes] = {"index.faiss": b"old index", "references.jsonl": b"old lines", "thumbnails.npy": b"old"}
@@ -21,7 +22,8 @@ NEW: Dict[str, bytes] = {"index.faiss": b"new index", "references.jsonl": b"new 
 
 
 def names(folder: Path) -> List[str]:
-    return sorted(path.name for path in folder.iterdir())
+    """The files of a gallery; the state before the last change left aside."""
+    return sorted(path.name for path in folder.iterdir() if path.name != "previous")
 
 
 def test_what_is_written_is_read_and_the_folder_is_tidy(tmp_path: Path) -> None:
@@ -72,7 +74,7 @@ def signed(header: Dict[str, Any]) -> str:
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"version": 2}, "update it"),
+        ({"version": 3}, "update it"),
         ({"version": None}, "update it"),
         ({"format": "other"}, "does not describe a gallery"),
         ({"files": []}, "damaged"),
@@ -186,6 +188,9 @@ def test_a_kill_at_any_moment_leaves_a_whole_state(tmp_path: Path) -> None:
         assert files == (OLD if header["state"] == "old" else NEW)
         assert (folder / "index.faiss").read_bytes() in (OLD["index.faiss"], NEW["index.faiss"])
         seen.append(header["state"])
+        if header["state"] == "new":  # what was before can be brought back, whatever was cut off
+            undo_state(folder, lambda now, before: None)
+            assert read_state(folder)[:2] == ({"state": "old"}, OLD)
         write_state(folder, {"state": "third"}, {"index.faiss": b"third"})  # the next save tidies up
         assert read_state(folder)[1] == {"index.faiss": b"third"}
         assert names(folder) == ["gallery.json", "index.faiss"]
@@ -252,3 +257,55 @@ def test_ctrl_c_just_after_the_moment_of_change_keeps_the_new_state(
         with pytest.raises(KeyboardInterrupt):
             write_state(tmp_path, {}, NEW)
     assert read_state(tmp_path)[1] == NEW
+
+
+def nothing(_now: Dict[str, Any], _before: Dict[str, Any]) -> None:
+    """Leave the state before as it was."""
+
+
+def test_the_last_change_can_be_taken_back_and_brought_again(tmp_path: Path) -> None:
+    write_state(tmp_path, {"n": 1}, OLD)
+    with pytest.raises(GalleryError, match="nothing to undo"):
+        undo_state(tmp_path, nothing)
+    write_state(tmp_path, {"n": 2}, NEW)
+    undo_state(tmp_path, nothing)
+    assert read_state(tmp_path)[:2] == ({"n": 1}, OLD)
+    undo_state(tmp_path, nothing)
+    assert read_state(tmp_path)[:2] == ({"n": 2}, NEW)
+
+
+def test_a_damaged_state_before_is_not_brought_back(tmp_path: Path) -> None:
+    write_state(tmp_path, {"n": 1}, OLD)
+    write_state(tmp_path, {"n": 2}, NEW)
+    kept = tmp_path / "previous"
+    for name in sorted(path.name for path in kept.iterdir()):
+        whole = (kept / name).read_bytes()
+        (kept / name).unlink()  # the same bytes may have a name in the gallery too
+        for damaged in (b"", whole[:-2], bytes([whole[0] ^ 4]) + whole[1:]):
+            (kept / name).write_bytes(damaged)
+            with pytest.raises(GalleryError):
+                undo_state(tmp_path, nothing)
+            assert read_state(tmp_path)[:2] == ({"n": 2}, NEW)
+        (kept / name).write_bytes(whole)
+    undo_state(tmp_path, nothing)
+
+
+def test_a_state_before_of_another_gallery_is_not_taken(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write_state(tmp_path / name, {"n": name}, OLD)
+        write_state(tmp_path / name, {"n": name * 2}, NEW)
+    shutil.rmtree(tmp_path / "a" / "previous")
+    shutil.copytree(tmp_path / "b" / "previous", tmp_path / "a" / "previous")
+    with pytest.raises(GalleryError, match="nothing to undo"):
+        undo_state(tmp_path / "a", nothing)
+
+
+def test_no_links_on_the_disk_is_no_trouble(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuses(*_: Any, **__: Any) -> None:
+        raise OSError(errno.EPERM, "no links here")
+
+    monkeypatch.setattr(os, "link", refuses)
+    write_state(tmp_path, {"n": 1}, OLD)
+    write_state(tmp_path, {"n": 2}, NEW)
+    undo_state(tmp_path, nothing)
+    assert read_state(tmp_path)[:2] == ({"n": 1}, OLD)

@@ -220,3 +220,37 @@ def test_querying_needs_no_torch(place: Path, built: Path, run: Run, monkeypatch
         monkeypatch.setitem(sys.modules, name, None)
     assert run("query", built, place / "faces" / "happy" / "2.png")[0] == 0
     assert run("gallery", "info", built)[0] == 0
+
+
+def test_an_addition_is_judged_logged_and_undone(place: Path, built: Path, run: Run) -> None:
+    before = Gallery.load(built)
+    pictures = [place / "faces" / "angry" / f"{number}.png" for number in range(3)]
+    code, out, err = run("gallery", "add", built, *pictures, "--emotion", "boredom", "--subject", "Ana")
+    assert code == 0, err
+    assert "of 3 references" in out
+    assert "undo takes the addition back" in out
+    said = " ".join(err.split())
+    assert "boredom has only 3 references" in said
+    assert "All references of boredom show one person" in said
+    code, out, _ = run("gallery", "log", built)
+    assert code == 0
+    assert out.count("\n") == 2
+    assert "add boredom (3), person Ana  -> 14 references" in out
+    code, out, _ = run("gallery", "undo", built)
+    assert code == 0
+    assert "Done: undo, add boredom (3), person Ana." in out
+    after = Gallery.load(built)
+    assert after.references == before.references
+    assert np.array_equal(after.vectors, before.vectors)
+    code, out, _ = run("gallery", "log", built, "--json")
+    assert [entry["changes"][0]["action"] for entry in json.loads(out)] == ["build", "add", "undo"]
+    code, out, err = run("gallery", "add", built, *pictures, "--emotion", "boredom", "--json")
+    facts = json.loads(out)
+    assert facts["added"] == [14, 15, 16]  # numbers once given stay given
+    assert facts["separation"][0]["emotion"] == "boredom"
+
+
+def test_nothing_to_undo(built: Path, run: Run) -> None:
+    code, _, err = run("gallery", "undo", built)
+    assert code == 2
+    assert "nothing to undo" in " ".join(err.split())

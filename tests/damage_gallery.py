@@ -1,0 +1,184 @@
+"""Damage a gallery in thousands of ways: each either loads to the same answers or ends in one clear error.
+
+    python tests/damage_gallery.py --damages 10000 --seed 0
+
+Two kinds of damage are tried: plain (bit flips, truncations, swaps, deletions, other bytes), and signed, where the
+header's checksums are made to fit again, as somebody with bad intentions would. A signed gallery may answer
+differently, since nothing tells it from a real one; it must neither crash nor hang nor take much memory.
+The work is done in a child process with limited memory and time, so that a crash is seen and counted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Dict, List, Tuple
+
+import numpy as np
+
+from galleries.encoder import TowerCard
+from galleries.errors import EmotionsError
+from galleries.gallery import Gallery
+from galleries.images import InputSpec
+from galleries.storage import HEADER, checksum
+
+MEMORY = 3 << 30
+"""Bytes of address space that a child may take."""
+
+SECONDS_EACH = 2.0
+"""Mean time for one damage after which a child counts as hanging."""
+
+KINDS = ("flip", "truncate", "extend", "swap", "delete", "zero", "random", "number")
+
+
+def make_gallery(folder: Path, index: str = "flat") -> None:
+    """A gallery with every file that one can have, and a state before the last change."""
+    rng = np.random.default_rng(5)
+    labels = rng.integers(0, 3, 60)
+    vectors = (np.eye(3, 8)[labels] + rng.normal(0, 0.4, (60, 8))).astype(np.float32)
+    names = [("anger", "fear", "sadness")[label] for label in labels]
+    gallery = Gallery.build(
+        vectors,
+        names,
+        tower=TowerCard("tiny", "ab" * 16, InputSpec(8, 8, 1), 8),
+        index=index,
+        sources=[f"S{i}/{i}.png" for i in range(60)],
+        subjects=[f"S{i % 7}" for i in range(60)],
+        thumbnails=rng.integers(0, 256, (60, 6, 6)).astype(np.uint8),
+    )
+    gallery.save(folder)
+    gallery.relabel([3], "fear")
+    gallery.save(folder)
+
+
+def answers(folder: Path) -> str:
+    """All that a gallery says, as text that can be compared."""
+    gallery = Gallery.load(folder)
+    queries = np.random.default_rng(6).normal(size=(20, 8)).astype(np.float32)
+    distances, indices = gallery.kneighbors(queries, min(5, len(gallery)))
+    said = [gallery.predict(queries), np.round(distances, 5).tolist(), indices.tolist(), gallery.numbers.tolist()]
+    pictures = "" if gallery.thumbnails is None else gallery.thumbnails.tobytes().hex()
+    return json.dumps([said, [vars(r) for r in gallery.references], pictures, [e.to_json() for e in gallery.log]])
+
+
+def damage(folder: Path, rng: np.random.Generator, signed: bool) -> str:
+    """Damage one file of a gallery; says what was done."""
+    paths = sorted(path for path in folder.iterdir() if path.is_file() and not (signed and path.name == HEADER))
+    path = paths[rng.integers(len(paths))]
+    kind = KINDS[rng.integers(len(KINDS))]
+    data = bytearray(path.read_bytes())
+    place = int(rng.integers(len(data))) if data else 0
+    if kind == "flip" and data:
+        data[place] ^= 1 << int(rng.integers(8))
+    elif kind == "truncate":
+        del data[place:]
+    elif kind == "extend":
+        data += rng.bytes(int(rng.integers(1, 200)))
+    elif kind == "swap":
+        other = paths[rng.integers(len(paths))]
+        data = bytearray(other.read_bytes())
+    elif kind == "zero":
+        data[place : place + 16] = bytes(len(data[place : place + 16]))
+    elif kind == "random":
+        data[place : place + 16] = rng.bytes(len(data[place : place + 16]))
+    elif kind == "number" and len(data) >= 8:  # a size that is huge, negative or nothing
+        place = int(rng.integers(max(1, min(len(data) - 8, 200))))
+        value = [2**63 - 1, 2**32, -1, 0, 2**40, 10**18][rng.integers(6)]
+        data[place : place + 8] = int(value).to_bytes(8, "little", signed=True)
+    if kind == "delete" and not signed:
+        path.unlink()
+    else:
+        path.write_bytes(bytes(data))
+    if signed:
+        _sign(folder, path)
+    return f"{kind} in {path.name} at {place}"
+
+
+def _sign(folder: Path, path: Path) -> None:
+    header = json.loads((folder / HEADER).read_text())
+    data = path.read_bytes()
+    header["files"][path.name] = {"size": len(data), "blake2b": checksum(data)}
+    plain = {key: value for key, value in header.items() if key != "checksum"}
+    header["checksum"] = checksum(json.dumps(plain, sort_keys=True).encode())
+    (folder / HEADER).write_text(json.dumps(header))
+
+
+def work(whole: Path, damages: int, seed: int, signed: bool) -> Dict[str, int]:
+    """Damage copies of a gallery one after another, in this process; the counts of what came of it.
+
+    Raises:
+        AssertionError: A damaged gallery answered differently without being signed.
+    """
+    expected = answers(whole)
+    counts = {"same": 0, "refused": 0, "different": 0}
+    with tempfile.TemporaryDirectory() as place:
+        for number in range(damages):
+            folder = Path(place) / str(number)
+            shutil.copytree(whole, folder)
+            what = damage(folder, np.random.default_rng([seed, number, int(signed)]), signed)
+            try:
+                same = answers(folder) == expected
+            except EmotionsError as error:
+                counts["refused"] += 1
+                if "\n" in str(error) or len(str(error)) > 600:
+                    raise AssertionError(f"damage {number} ({what}): no one sentence: {error}") from error
+            else:
+                counts["same" if same else "different"] += 1
+                if not same and not signed:
+                    raise AssertionError(f"damage {number} ({what}) was read without complaint and answers differently")
+            shutil.rmtree(folder)
+    return counts
+
+
+def run_child(whole: Path, damages: int, seed: int, signed: bool) -> Tuple[Dict[str, int], str]:
+    """:func:`work` in a child with limited memory and time; its counts, and what went wrong or nothing."""
+    command = [sys.executable, __file__, "--child", str(whole), "--damages", str(damages), "--seed", str(seed)]
+    command += ["--signed"] if signed else []
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30 + SECONDS_EACH * damages)
+    except subprocess.TimeoutExpired:
+        return {}, f"seed {seed}: hangs"
+    if done.returncode:
+        return {}, f"seed {seed}: ended with {done.returncode}: {done.stderr.strip().splitlines()[-1:]}"
+    counts: Dict[str, int] = json.loads(done.stdout)
+    return counts, ""
+
+
+def main() -> int:
+    """Run from the command line; exit code 1 if anything crashed, hung, or answered wrongly."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--damages", type=int, default=10_000, help="in all, half of them signed")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--index", default="flat", choices=("flat", "hnsw"))
+    parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--signed", action="store_true", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.child is not None:
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+        print(json.dumps(work(given.child, given.damages, given.seed, given.signed)))
+        return 0
+    problems: List[str] = []
+    with tempfile.TemporaryDirectory() as place:
+        whole = Path(place) / "gallery"
+        make_gallery(whole, given.index)
+        for signed in (False, True):
+            total: Dict[str, int] = {}
+            for part in range(max(1, given.damages // 1000)):
+                each = min(500, given.damages // 2)
+                counts, problem = run_child(whole, each, given.seed + part, signed)
+                total = {key: total.get(key, 0) + value for key, value in counts.items()} if counts else total
+                problems += [problem] if problem else []
+            print(f"{'signed' if signed else 'plain'} damages: {total}", flush=True)
+    for problem in problems:
+        print(problem)
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
