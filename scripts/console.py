@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import sys
@@ -96,6 +97,11 @@ def stop_on_terminate() -> None:
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, stop)
+
+
+def hush_libraries() -> None:
+    """Keep libraries' own reports off the terminal; what matters of them is told in the toolkit's words."""
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
 
 
 def is_leader() -> bool:

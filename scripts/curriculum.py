@@ -16,8 +16,8 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
 
 
 @app.command(
-    epilog="Example:  emotions curriculum --data synthetic:subjects=60 --tower compact --epochs 2 --pair-epochs 1 "
-    "--trial-epochs 1 --warmup-epochs 1 --out runs/growing    "
+    epilog="Example:  emotions curriculum --data synthetic:subjects=150 --emotions happiness,surprise,sadness,anger "
+    "--epochs 6 --pair-epochs 4 --out runs/growing    "
     "(then)  emotions query runs/growing/final/gallery photo.jpg"
 )
 def curriculum(

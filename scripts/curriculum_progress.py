@@ -75,5 +75,7 @@ class CurriculumTerminal:
         )
 
     def note(self, text: str) -> None:
-        """Print a note."""
+        """Print a note; that a stage goes on from the last one's weights goes without saying."""
+        if text.startswith("Started from") and text.endswith("none is made anew."):
+            return
         self.progress.console.print(f"note: {text}", markup=False)

@@ -85,6 +85,7 @@ def prepare_run(
     request: RunRequest, folder: Path, device: str, threads: Optional[int], resume: bool, json: bool
 ) -> PreparedRun:
     """Read and split the data, say what was found, and write what a resumed run needs."""
+    console.hush_libraries()
     pick_device(device)
     set_threads(threads)
     config = request.config

@@ -17,8 +17,9 @@ from siamese.processes import world_size
 def choose_precision(config: TrainingConfig, learner: nn.Module, feed: PixelFeed, device: str) -> str:
     """``config.precision``, with ``"auto"`` decided: bfloat16 where it is at least a tenth faster, else float32.
 
-    On a GPU: bfloat16 where it is supported. On a CPU: two small steps of the very network are timed in both. Several
-    CPU processes, whose timings might disagree, take float32.
+    On a GPU: bfloat16 where it is supported. On a CPU: small steps of the very network are timed in both, by the CPU
+    time they take and the best of three each, so that other work on the machine does not decide. Several CPU
+    processes, whose timings might disagree, take float32.
 
     Args:
         config: Its ``precision`` and ``batch_size``.
@@ -38,15 +39,16 @@ def choose_precision(config: TrainingConfig, learner: nn.Module, feed: PixelFeed
     labels = torch.from_numpy(feed.labels[rows])
     soft = None if feed.soft is None else torch.from_numpy(feed.soft[rows])
     trial = copy.deepcopy(learner).train().to(memory_format=torch.channels_last)
-    times = {}
-    for name in ("float32", "bfloat16"):
-        for attempt in range(2):  # the first one warms up
-            began = time.perf_counter()
+    best = {"float32": float("inf"), "bfloat16": float("inf")}
+    for attempt in range(4):  # the first one warms up
+        for name in best:
+            began = time.process_time()
             with torch.autocast("cpu", torch.bfloat16, enabled=name == "bfloat16"):
                 loss, _ = trial(pixels, labels, soft)
             loss.backward()
-            times[name] = time.perf_counter() - began
-            if attempt == 0 and name == "bfloat16" and times[name] > 20 * times["float32"]:
-                break
+            if attempt:
+                best[name] = min(best[name], time.process_time() - began)
+        if best["bfloat16"] > 5 * best["float32"]:
+            break
     torch.set_rng_state(state)
-    return "bfloat16" if times["bfloat16"] < 0.9 * times["float32"] else "float32"
+    return "bfloat16" if best["bfloat16"] < 0.9 * best["float32"] else "float32"
