@@ -49,7 +49,7 @@ class Separation:
             found.append(f"{self.emotion} has only {self.references} references; five and more make it steadier.")
         if self.people == 1 and self.references > 1:
             found.append(
-                f"All references of {self.emotion} show one person, so how others show it is not known; add more people."
+                f"All references of {self.emotion} show one person; how others show it is unknown, so add more people."
             )
         if self.accuracy < 0.5 and self.collisions:
             worst = ", ".join(f"{name} ({count})" for name, count in self.collisions[:3])

@@ -184,6 +184,73 @@ def info(
         sys.stdout.write(f"{row['number']}\t{row['emotion']}\t{row['subject'] or '-'}\t{row['source']}\n")
 
 
+@app.command(
+    epilog="Example:  emotions gallery check faces --csv fixes.csv --html check.html    "
+    "(then)  emotions gallery check faces --apply fixes.csv"
+)
+def check(
+    gallery: Path = typer.Argument(..., help="The gallery's folder."),
+    neighbors: int = typer.Option(15, "--neighbors", "-k", help="How many others are asked about each reference."),
+    suspects: int = typer.Option(20, help="Suspected mislabels that are shown, the most suspicious first."),
+    csv: Optional[Path] = typer.Option(None, help="Write every suspect here; set its action to relabel or remove."),
+    html: Optional[Path] = typer.Option(None, help="Write a page with the suspects' faces and their neighbours here."),
+    apply: Optional[Path] = typer.Option(None, help="Carry out the rows of this file whose action says so."),
+    json: bool = typer.Option(False, "--json", help="Print as JSON."),
+) -> None:
+    """Look for suspected mislabels, duplicates, lonely references, imbalance, and emotions that one person shows."""
+    from emotions_cli import gallery_check
+    from galleries.gallery import Gallery
+    from galleries.hygiene import apply_fixes, check_gallery
+
+    held = Gallery.load(gallery)
+    if apply is not None:
+        fixes = gallery_check.read_fixes(apply)
+        apply_fixes(held, fixes)
+        held.save(gallery)
+        _tell(held, gallery, json, f"Carried out {len(fixes)} fixes; emotions gallery undo takes them back.")
+        return
+    with console.bar("asking every reference's neighbours"):
+        found = check_gallery(held, neighbors)
+    if csv is not None:
+        gallery_check.write_suspects(csv, held, found)
+    if html is not None:
+        gallery_check.write_page(html, held, found, suspects, gallery)
+    if json:
+        console.print_json({"path": str(gallery), **found.to_json()})
+    else:
+        gallery_check.tell(held, found, suspects)
+    for path in filter(None, (csv, html)):
+        console.say(f"Written: {path}")
+
+
+@app.command(epilog="Example:  emotions gallery condense runs/first/gallery --to 5% --out small")
+def condense(
+    gallery: Path = typer.Argument(..., help="The gallery's folder."),
+    to: str = typer.Option(..., help="References to keep: a number, or a share such as 5%."),
+    out: Path = typer.Option(..., help="The smaller gallery's folder; must be new or empty."),
+    way: str = typer.Option("herding", help="herding, k-centres, random, or condensed (its size follows by itself)."),
+    edited: bool = typer.Option(True, help="Leave out first what its neighbours outvote."),
+    seed: int = typer.Option(0, help="Of what is random."),
+    json: bool = typer.Option(False, "--json", help="Print what the smaller gallery holds as JSON."),
+) -> None:
+    """Make a smaller gallery that votes as well as it can; emotions evaluate says how well."""
+    from emotions_cli import gallery_check
+    from galleries.condensing import condense as choose
+    from galleries.condensing import condensed
+    from galleries.gallery import Gallery
+
+    console.fresh_folder(out, "gallery")
+    held = Gallery.load(gallery)
+    size = gallery_check.read_size(to, len(held))
+    with console.bar("choosing"):
+        kept = condensed(held, seed, size) if way == "condensed" else choose(held, size, way, edited, seed=seed)
+    gone = sorted(set(held.numbers.tolist()) - set(kept.tolist()))
+    if gone:
+        held.remove(gone)
+    held.save(out)
+    _tell(held, out, json, f"Kept {len(held)} of {len(held) + len(gone)} references, by {way}.")
+
+
 @app.command(epilog="Example:  emotions gallery log runs/first/gallery")
 def log(
     gallery: Path = typer.Argument(..., help="The gallery's folder."),

@@ -9,10 +9,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from conftest import Run
+from conftest import Run, checksums
 from onnx_towers import SIDE, write_tower
 
+from galleries.encoder import TowerCard
 from galleries.gallery import Gallery
+from galleries.images import InputSpec
 
 NAMES = ("angry", "happy", "sad")
 MEDIA = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "media"
@@ -254,3 +256,70 @@ def test_nothing_to_undo(built: Path, run: Run) -> None:
     code, _, err = run("gallery", "undo", built)
     assert code == 2
     assert "nothing to undo" in " ".join(err.split())
+
+
+@pytest.fixture
+def noisy(tmp_path: Path) -> Path:
+    """A gallery of 120 references in three clear groups, five of them called wrongly."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(120) % 3
+    vectors = (np.eye(3, 8)[labels] + rng.normal(0, 0.1, (120, 8))).astype(np.float32)
+    names = [NAMES[(label + 1) % 3] if i in (4, 40, 55, 80, 110) else NAMES[label] for i, label in enumerate(labels)]
+    pictures = rng.integers(0, 256, (120, 8, 8)).astype(np.uint8)
+    card = TowerCard("tiny", "ab" * 16, InputSpec(8, 8, 1), 8)
+    Gallery.build(vectors, names, tower=card, thumbnails=pictures).save(tmp_path / "noisy")
+    return tmp_path / "noisy"
+
+
+def test_suspects_are_found_kept_as_a_table_and_fixed(noisy: Path, tmp_path: Path, run: Run) -> None:
+    table, page = tmp_path / "fixes.csv", tmp_path / "check.html"
+    code, out, err = run("gallery", "check", noisy, "--csv", table, "--html", page)
+    assert code == 0, err
+    assert "5 of 120 references are outvoted" in out
+    assert "agreement: the neighbours of 95.8 %" in out
+    assert page.read_text().count("<figure class='asked'>") == 5
+    code, out, _ = run("gallery", "check", noisy, "--json")
+    facts = json.loads(out)
+    assert {suspect["number"] for suspect in facts["suspects"]} == {4, 40, 55, 80, 110}
+    code, _, err = run("gallery", "check", noisy, "--apply", table)
+    assert code == 2
+    assert "nothing to carry out" in " ".join(err.split())
+    lines = table.read_text().splitlines()
+    table.write_text("\n".join([lines[0], *(line.replace("keep", "relabel") for line in lines[1:4]), *lines[4:]]))
+    code, out, err = run("gallery", "check", noisy, "--apply", table)
+    assert code == 0, err
+    assert "Carried out 3 fixes" in out
+    assert len(json.loads(run("gallery", "check", noisy, "--json")[1])["suspects"]) == 2
+    run("gallery", "undo", noisy)
+    assert len(json.loads(run("gallery", "check", noisy, "--json")[1])["suspects"]) == 5
+
+
+@pytest.mark.parametrize(
+    "row", ["4,praise,a,b,0.5,x", "x,remove,a,b,0.5,x", "4,relabel,a,,0.5,x", "999,remove,a,b,0.5,x", "4"]
+)
+def test_fixes_that_cannot_be_change_nothing(noisy: Path, tmp_path: Path, run: Run, row: str) -> None:
+    table = tmp_path / "fixes.csv"
+    table.write_text(f"number,action,emotion,suggested,suspicion,source\n40,remove,a,b,0.5,x\n{row}\n")
+    before = checksums(noisy)
+    code, _, err = run("gallery", "check", noisy, "--apply", table)
+    assert code == 2
+    assert "Traceback" not in err
+    assert checksums(noisy) == before
+
+
+@pytest.mark.parametrize("way", ["herding", "k-centres", "random", "condensed"])
+def test_a_smaller_gallery(noisy: Path, tmp_path: Path, run: Run, way: str) -> None:
+    code, out, err = run("gallery", "condense", noisy, "--to", "10%", "--way", way, "--out", tmp_path / "small")
+    assert code == 0, err
+    small = Gallery.load(tmp_path / "small")
+    assert len(small) == 12 if way != "condensed" else len(small) <= 12
+    assert f"Kept {len(small)} of 120 references, by {way}." in out
+    assert len(Gallery.load(noisy)) == 120
+
+
+@pytest.mark.parametrize(("to", "said"), [("2", "cannot be condensed to 2"), ("many", "a share such as 5%")])
+def test_sizes_that_cannot_be(noisy: Path, tmp_path: Path, run: Run, to: str, said: str) -> None:
+    code, _, err = run("gallery", "condense", noisy, "--to", to, "--out", tmp_path / "small")
+    assert code == 2
+    assert said in " ".join(err.split())
+    assert not (tmp_path / "small").exists()
