@@ -14,6 +14,7 @@ from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple, Type, T
 import numpy as np
 from numpy.typing import NDArray
 
+from galleries.calibration import Calibration
 from galleries.encoder import OnnxEncoder, TowerCard, TowerIdentity
 from galleries.errors import EncoderMismatch, GalleryError
 from galleries.evidence import Reference
@@ -48,6 +49,7 @@ class Collection:
         thumbnails: uint8 (N, h, w) or (N, h, w, 3), or None.
         tower_onnx: The tower's ONNX file as bytes, or None; see :meth:`attach_tower`.
         log: What each save changed, the oldest first.
+        calibration: When to say unknown, or None; it stays when references change, for the faces it was fitted on.
     """
 
     def __init__(
@@ -66,11 +68,13 @@ class Collection:
         self.thumbnails = thumbnails
         self.tower_onnx = tower_onnx
         self.log: Tuple[LogEntry, ...] = ()
+        self.calibration: Optional[Calibration] = None
         self._changes: List[Change] = []  # since this was loaded, built or saved
         self._set_references(references)
 
     def _set_references(self, references: Sequence[Reference]) -> None:
         self.references: Tuple[Reference, ...] = tuple(references)
+        self._by_label: Dict[int, VectorIndex] = {}  # made when first asked for
         self.emotions: Tuple[str, ...] = tuple(sorted({reference.label for reference in self.references}))
         codes = {name: code for code, name in enumerate(self.emotions)}
         self.labels: NDArray[np.int64] = np.array([codes[r.label] for r in self.references], np.int64)
@@ -147,11 +151,24 @@ class Collection:
         header["subjects"] = len({r.subject for r in self.references if r.subject is not None})
         header["thumbnails"] = None if self.thumbnails is None else list(self.thumbnails.shape[1:])
         header["carries_tower"] = self.tower_onnx is not None
+        header["calibration"] = None if self.calibration is None else self.calibration.to_json()
         return header
 
     def _describe(self) -> Description:
         counts = dict(zip(self.emotions, np.bincount(self.labels, minlength=len(self.emotions)).tolist()))
         return Description(self.metric, self.index, self.tower, counts, self._next_number)
+
+    def set_calibration(self, calibration: Calibration) -> None:
+        """Keep a calibration with the gallery; its answers then say what cannot be told.
+
+        Raises:
+            GalleryError: It knows an emotion that the gallery does not hold.
+        """
+        strangers = sorted(set(calibration.thresholds) - set(self.emotions))
+        if strangers:
+            raise GalleryError(f"The calibration knows {', '.join(strangers)}, which the gallery does not hold.")
+        self.calibration = calibration
+        self._changes.append(Change("calibrate", {}, f"{calibration.faces} faces, error {calibration.error:g}"))
 
     def check_encoder(self, encoder: TowerIdentity) -> None:
         """Refuse an encoder that is not the gallery's tower.
@@ -306,6 +323,8 @@ class Collection:
             files["thumbnails.npy"] = encode_thumbnails(self.thumbnails)
         if self.tower_onnx is not None:
             files["tower.onnx"] = self.tower_onnx
+        if self.calibration is not None:
+            files["calibration.json"] = self.calibration.encode()
         log = (*self.log, new_entry(self._changes, len(self)))
         files["log.jsonl"] = encode_log(log)
         place = folder.absolute()
@@ -354,6 +373,8 @@ class Collection:
         thumbnails = None if pictures is None else decode_thumbnails(pictures, len(references))
         gallery = cls(index, references, header.tower, header.next_number, thumbnails, files.get("tower.onnx"))
         gallery.log = tuple(decode_log(files.get("log.jsonl")))
+        if "calibration.json" in files:
+            gallery.calibration = Calibration.decode(files["calibration.json"])
         if gallery._describe() != header or index.dim != header.tower.embedding_dim:
             raise GalleryError(f"{folder}/gallery.json does not describe its own files; build the gallery anew.")
         gallery._origin = (folder.absolute(), state)

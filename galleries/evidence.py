@@ -3,7 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Tuple
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What may be said of a face, by a gallery's calibration.
+
+    Attributes:
+        emotions: Those that cannot be ruled out, the likeliest first: one, several, or none.
+        unknown: Whether none is to be named: nothing near, or every emotion ruled out.
+        confidence: The vote share of the winner as a calibrated probability of its being right, 0-1.
+        reason: Why, in words.
+    """
+
+    emotions: Tuple[str, ...]
+    unknown: bool
+    confidence: float
+    reason: str
+
+    def to_json(self) -> Dict[str, Any]:
+        """The decision as a plain dict."""
+        return {**asdict(self), "emotions": list(self.emotions)}
 
 
 @dataclass(frozen=True)
@@ -59,13 +80,15 @@ class Prediction:
         confidence: The winner's share of the vote, 0-1.
         scores: Every emotion of the gallery to its share; they sum to 1.
         neighbours: Who voted, nearest first.
+        decision: What may be said of the face; None where the gallery is not calibrated.
     """
 
     emotion: str
     confidence: float
     scores: Dict[str, float]
     neighbours: List[Neighbour]
+    decision: Optional[Decision] = None
 
     def to_json(self) -> Dict[str, Any]:
         """The prediction as a plain dict."""
-        return asdict(self)
+        return {**asdict(self), "decision": None if self.decision is None else self.decision.to_json()}

@@ -11,9 +11,11 @@ from typing import List, Optional, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
+from galleries.calibration import decisions
 from galleries.collection import Collection, Vectors
 from galleries.errors import GalleryError
 from galleries.evidence import Neighbour, Prediction, Reference
+from galleries.index import VectorIndex
 from galleries.voting import decide, vote
 
 __all__ = ["DEFAULT_NEIGHBORS", "Gallery", "Neighbour", "Prediction", "Reference"]
@@ -103,15 +105,38 @@ class Gallery(Collection):
         labels = self.labels[indices]
         scores = vote(distances, labels, len(self.emotions), weights)
         winners = decide(scores, distances, labels)
+        said = [None] * len(winners) if self.calibration is None else decisions(self, vectors)
         return [
             Prediction(
                 emotion=self.emotions[winner],
                 confidence=float(row[winner]),
                 scores=dict(zip(self.emotions, row.tolist())),
                 neighbours=self._neighbours(distances[i], indices[i]),
+                decision=said[i],
             )
             for i, (winner, row) in enumerate(zip(winners, scores))
         ]
+
+    def distances_within(self, vectors: Vectors, label: int, nearest: int) -> Vectors:
+        """Distances to the nearest references of one emotion, whatever the others are.
+
+        Args:
+            vectors: float32 (B, D).
+            label: Of the emotion, as in ``emotions``.
+            nearest: How many; all of the emotion's if it has fewer.
+
+        Returns:
+            float32 (B, n), nearest first. Exact for every index.
+
+        Raises:
+            GalleryError: Vectors that cannot be used.
+        """
+        self._check_vectors(vectors, None)
+        if label not in self._by_label:
+            own = self._index.vectors()[self.labels == label]
+            self._by_label[label] = VectorIndex.build(own, np.arange(len(own), dtype=np.int64), metric=self.metric)
+        index = self._by_label[label]
+        return index.search(vectors, min(nearest, len(index)))[0]
 
     def similar(self, anchor: Vectors, threshold: float, *, fingerprint: Optional[str] = None) -> List[Neighbour]:
         """Every reference that is like the anchor: the papers' similarity mode.

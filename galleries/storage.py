@@ -40,7 +40,7 @@ VERSION = 2
 READABLE = (1, 2)
 """Format versions that are read; version 1 had no log."""
 
-PAYLOAD: Tuple[str, ...] = ("index.faiss", "references.jsonl", "thumbnails.npy", "tower.onnx", "log.jsonl")
+PAYLOAD: Tuple[str, ...] = ("index.faiss", "references.jsonl", "thumbnails.npy", "tower.onnx", "log.jsonl", "calibration.json")
 """The files a gallery may have beside its header."""
 
 PREVIOUS = "previous"
@@ -189,7 +189,7 @@ def undo_state(folder: Path, mend: Callable[[Dict[str, Any], Dict[str, Any]], No
 
 
 def _is_current(folder: Path, header: Mapping[str, Any]) -> bool:
-    return _state_of(folder) == header["checksum"]
+    return _state_of(folder) == str(header["checksum"])
 
 
 def _state_of(folder: Path) -> Optional[str]:

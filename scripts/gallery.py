@@ -251,6 +251,46 @@ def condense(
     _tell(held, out, json, f"Kept {len(held)} of {len(held) + len(gone)} references, by {way}.")
 
 
+@app.command(epilog="Example:  emotions gallery calibrate runs/first/gallery --target-fpr 0.05")
+def calibrate(
+    gallery: Path = typer.Argument(..., help="The gallery's folder."),
+    data: Optional[str] = typer.Option(None, help="Data set to fit on. [default: that of the gallery's run]"),
+    split: str = typer.Option("val", help="The part to fit on: val, test, train or all; none of it in the gallery."),
+    split_by: Optional[str] = typer.Option(None, help="How it is split. [default: as the run's, or auto]"),
+    target_fpr: float = typer.Option(
+        0.05, help="Share of an emotion's faces whose set may lack it, and of faces that may be called unknown."
+    ),
+    neighbors: Optional[int] = typer.Option(
+        None, "--neighbors", "-k", help="How many vote. [default: the run's, or 5]"
+    ),
+    test: bool = typer.Option(True, help="Test the promise on the test part, if there is one."),
+    tower: Optional[Path] = typer.Option(None, help="The tower, if the gallery does not carry it."),
+    format: Optional[str] = typer.Option(None, help="Force the data set's layout (see emotions data --help)."),
+    json: bool = typer.Option(False, "--json", help="Print the result as JSON."),
+) -> None:
+    """Fit when to say "unknown", and when several emotions cannot be told apart; kept in the gallery.
+
+    Split conformal prediction, one threshold an emotion, beside a plain distance threshold. Of faces like those it is
+    fitted on, at most the target share of each emotion gets a set that lacks it.
+    """
+    from emotions_cli import gallery_calibration
+
+    options = {
+        "data": data,
+        "split_by": split_by,
+        "ratios": "70/15/15",
+        "seed": 0,
+        "emotions": None,
+        "format": format,
+        "ferplus": None,
+    }
+    report = gallery_calibration.calibrate_gallery(gallery, tower, options, split, target_fpr, neighbors, test)
+    if json:
+        console.print_json(report)
+    else:
+        gallery_calibration.tell(report)
+
+
 @app.command(epilog="Example:  emotions gallery log runs/first/gallery")
 def log(
     gallery: Path = typer.Argument(..., help="The gallery's folder."),

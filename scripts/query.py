@@ -101,6 +101,8 @@ def _named(value: Any, names: Dict[str, str]) -> Any:
     named = {key: _named(item, names) for key, item in value.items()}
     if "emotion" in named:
         named["emotion"] = names.get(named["emotion"], named["emotion"])
+    if "emotions" in named:
+        named["emotions"] = [names.get(emotion, emotion) for emotion in named["emotions"]]
     if "scores" in named:
         named["scores"] = {names.get(emotion, emotion): share for emotion, share in named["scores"].items()}
     return named
@@ -120,7 +122,17 @@ def _print_answer(answer: Dict[str, Any], threshold: Optional[float]) -> None:
                 _print(f"      … and {len(found) - SHOWN} more (--json gives all)")
             continue
         _print(f"{answer['path']}{where}: {face['emotion']} ({console.percent(face['confidence'])} of the vote)")
+        if face["decision"] is not None:
+            _print(f"      {_told(face['decision'])}")
         _print_neighbours(face["neighbours"])
+
+
+def _told(decision: Dict[str, Any]) -> str:
+    """What a calibrated gallery lets one say, in words."""
+    if decision["unknown"]:
+        return f"unknown: {decision['reason']}"
+    several = " or ".join(decision["emotions"])
+    return f"{several} ({decision['reason']}; right with probability {decision['confidence']:.2f})"
 
 
 def _print_neighbours(neighbours: List[Dict[str, Any]]) -> None:

@@ -1,0 +1,282 @@
+"""When to say "unknown", or "one of these": thresholds fitted on held-out faces, with a guarantee.
+
+Split conformal prediction (Vovk, Gammerman and Shafer, "Algorithmic Learning in a Random World", 2005), one threshold
+an emotion, with the nearest-neighbour score of Papadopoulos, Vovk and Gammerman ("Regression Conformal Prediction with
+Nearest Neighbours", 2011): how far the emotion's references are, against those of the nearest other emotion. Of faces
+drawn like those it was fitted on, at most the share ``error`` of each emotion gets a set that lacks it.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Sequence, Tuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from galleries.errors import GalleryError
+from galleries.evidence import Decision
+
+if TYPE_CHECKING:
+    from galleries.gallery import Gallery
+
+NEAREST = 5
+"""References of each emotion whose mean distance counts."""
+
+ECE_BINS = 15
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What was fitted on held-out faces.
+
+    Attributes:
+        error: Share of each emotion's faces whose set may lack it, and of all faces that may be called unknown for
+            their distance; 0-1.
+        thresholds: Emotion to its largest accepted score, 0-1.
+        distance: Largest accepted mean distance to the nearest references, in the gallery's metric.
+        n_neighbors: k of the vote whose share is calibrated.
+        weights: How that vote is weighed.
+        knots: (vote share, probability of being right), both rising, 0-1.
+        faces: Faces it was fitted on.
+        size: References the gallery held.
+        ece_before: Expected calibration error of the vote share on these faces, 0-1.
+        ece_after: The same of the calibrated confidence, by cross-fitting.
+    """
+
+    error: float
+    thresholds: Mapping[str, float]
+    distance: float
+    n_neighbors: int
+    weights: str
+    knots: Tuple[Tuple[float, float], ...]
+    faces: int
+    size: int
+    ece_before: float
+    ece_after: float
+
+    def confidence(self, shares: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Vote shares (N,) of winners as probabilities of being right, float64 (N,)."""
+        raw, fitted = np.array(self.knots).T
+        probability: NDArray[np.float64] = np.interp(shares, raw, fitted)
+        return probability
+
+    def to_json(self) -> Dict[str, Any]:
+        """The calibration as a plain dict."""
+        return {**asdict(self), "thresholds": dict(self.thresholds), "knots": [list(knot) for knot in self.knots]}
+
+    def encode(self) -> bytes:
+        """The calibration as JSON."""
+        return (json.dumps(self.to_json(), indent=1) + "\n").encode()
+
+    @classmethod
+    def decode(cls, data: bytes) -> Calibration:
+        """Read :meth:`encode` back, checked.
+
+        Raises:
+            GalleryError: It is no calibration.
+        """
+        try:
+            values = json.loads(data)
+            knots = tuple((float(raw), float(fitted)) for raw, fitted in values["knots"])
+            thresholds = {str(name): float(value) for name, value in values["thresholds"].items()}
+            numbers = [*thresholds.values(), *(x for knot in knots for x in knot)]
+            made = cls(
+                float(values["error"]), thresholds, float(values["distance"]), int(values["n_neighbors"]),
+                str(values["weights"]), knots, int(values["faces"]), int(values["size"]),
+                float(values["ece_before"]), float(values["ece_after"]),
+            )  # fmt: skip
+            numbers += [made.error, made.distance, made.ece_before, made.ece_after]
+            in_range = min(numbers) >= 0 and max([0.0, *thresholds.values()]) <= 1
+            rising = all(a[0] <= b[0] and a[1] <= b[1] for a, b in zip(knots, knots[1:]))
+            if not (
+                knots
+                and thresholds
+                and rising
+                and in_range
+                and np.isfinite(numbers).all()
+                and made.n_neighbors >= 1
+                and 0 < made.error < 1
+            ):
+                raise ValueError("a value is out of range")
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
+            raise GalleryError(f"calibration.json is no calibration ({error}); calibrate the gallery anew.") from error
+        return made
+
+
+def class_distances(gallery: Gallery, vectors: NDArray[np.float32], nearest: int = NEAREST) -> NDArray[np.float64]:
+    """Mean distance of each vector to the nearest references of each emotion.
+
+    Args:
+        gallery: The references.
+        vectors: float32 (B, D).
+        nearest: References of an emotion that count; all of an emotion that has fewer.
+
+    Returns:
+        float64 (B, C), columns in the order of ``gallery.emotions``.
+    """
+    out = np.empty((len(vectors), len(gallery.emotions)))
+    for label in range(len(gallery.emotions)):
+        distances = gallery.distances_within(vectors, label, nearest)
+        out[:, label] = distances.mean(axis=1)
+    return out
+
+
+def conformal_scores(distances: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How little each emotion fits: its distance against that of the nearest other one.
+
+    Args:
+        distances: float64 (B, C) of :func:`class_distances`, C ≥ 2.
+
+    Returns:
+        float64 (B, C), 0-1: below one half for the nearest emotion, above for all others.
+    """
+    order = np.sort(distances, axis=1)
+    other = np.where(distances == order[:, :1], order[:, 1:2], order[:, :1])  # (B, C): the nearest other emotion
+    scores: NDArray[np.float64] = (distances + 1e-12) / (distances + other + 2e-12)
+    return scores
+
+
+def calibrate(
+    gallery: Gallery,
+    vectors: NDArray[np.float32],
+    truth: Sequence[str],
+    error: float = 0.05,
+    n_neighbors: int = 15,
+    weights: str = "distance",
+) -> Calibration:
+    """Fit thresholds and confidence on faces that are not in the gallery.
+
+    Args:
+        gallery: Two emotions or more.
+        vectors: float32 (V, D).
+        truth: V emotions, each held by the gallery.
+        error: The share of errors asked for, 0-1.
+        n_neighbors: k of the vote.
+        weights: How it is weighed.
+
+    Raises:
+        GalleryError: Too few faces of an emotion for that error, an emotion that the gallery lacks, or one alone.
+    """
+    if len(gallery.emotions) < 2:
+        raise GalleryError("A gallery of one emotion cannot be calibrated; add references of others.")
+    if not 0 < error < 1:
+        raise GalleryError(f"An error of {error} was asked for; give a share between 0 and 1, such as 0.05.")
+    places = {name: label for label, name in enumerate(gallery.emotions)}
+    strangers = sorted(set(truth) - set(places))
+    if strangers:
+        raise GalleryError(f"The gallery holds no {', '.join(strangers)}; calibrate on its emotions only.")
+    labels = np.array([places[name] for name in truth])
+    needed = int(np.ceil(1 / error)) - 1
+    few = [f"{name} ({(labels == label).sum()})" for name, label in places.items() if (labels == label).sum() < needed]
+    if few:
+        raise GalleryError(
+            f"Too few faces of {', '.join(few)}: an error of {error:g} needs {needed} of each emotion; give more faces "
+            "or a larger error."
+        )
+    distances = class_distances(gallery, vectors)
+    scores = conformal_scores(distances)[np.arange(len(labels)), labels]
+    thresholds = {name: conformal_quantile(scores[labels == label], error) for name, label in places.items()}
+    shares = gallery.predict_proba(vectors, n_neighbors, weights)
+    right = shares.argmax(axis=1) == labels
+    top = shares.max(axis=1)
+    fitted = np.empty(len(top))
+    half = np.arange(len(top)) % 2 == 0  # each half is judged by the curve of the other
+    for part in (half, ~half):
+        fitted[part] = np.interp(top[part], *np.array(isotonic(top[~part], right[~part])).T)
+    return Calibration(
+        error,
+        thresholds,
+        conformal_quantile(distances.min(axis=1), error),
+        n_neighbors,
+        weights,
+        isotonic(top, right),
+        len(labels),
+        len(gallery),
+        calibration_error(top, right),
+        calibration_error(fitted, right),
+    )
+
+
+def conformal_quantile(scores: NDArray[np.float64], error: float) -> float:
+    """The value that a further score exceeds with a probability of at most ``error``.
+
+    Of n scores it is the ceil((n + 1)(1 - error))-th smallest.
+    """
+    place = int(np.ceil((len(scores) + 1) * (1 - error) - 1e-9))
+    return float(np.sort(scores)[min(place, len(scores)) - 1])
+
+
+def decisions(gallery: Gallery, vectors: NDArray[np.float32]) -> List[Decision]:
+    """What may be said of faces, by the gallery's calibration.
+
+    Args:
+        gallery: One with a calibration.
+        vectors: float32 (B, D).
+
+    Raises:
+        GalleryError: The gallery is not calibrated.
+    """
+    fitted: Optional[Calibration] = gallery.calibration
+    if fitted is None:
+        raise GalleryError("The gallery is not calibrated; do so with: emotions gallery calibrate.")
+    distances = class_distances(gallery, vectors)
+    scores = conformal_scores(distances)
+    limits = np.array([fitted.thresholds.get(name, max(fitted.thresholds.values())) for name in gallery.emotions])
+    shares = gallery.predict_proba(vectors, min(fitted.n_neighbors, len(gallery)), fitted.weights)
+    confidence = fitted.confidence(shares.max(axis=1))
+    return [
+        _decide(gallery.emotions, distances[i], scores[i], limits, fitted.distance, float(confidence[i]))
+        for i in range(len(vectors))
+    ]
+
+
+def _decide(
+    emotions: Sequence[str],
+    distances: NDArray[np.float64],
+    scores: NDArray[np.float64],
+    limits: NDArray[np.float64],
+    far: float,
+    confidence: float,
+) -> Decision:
+    order = np.argsort(scores, kind="stable")
+    kept = tuple(emotions[int(label)] for label in order if scores[label] <= limits[label])
+    nearest = float(distances.min())
+    if nearest > far:
+        why = f"no reference is near: distance {nearest:.3f}, accepted up to {far:.3f}"
+        return Decision(kept, True, confidence, why)
+    if not kept:
+        return Decision(kept, True, confidence, "every emotion is ruled out: the face lies between them")
+    if len(kept) == 1:
+        return Decision(kept, False, confidence, "all other emotions are ruled out")
+    return Decision(kept, False, confidence, f"{len(kept)} emotions cannot be told apart here")
+
+
+def isotonic(values: NDArray[np.float64], right: NDArray[np.bool_]) -> Tuple[Tuple[float, float], ...]:
+    """The rising curve nearest to the outcomes, by pooling adjacent violators (Zadrozny and Elkan, 2002).
+
+    Args:
+        values: float64 (N,), at least one.
+        right: bool (N,).
+
+    Returns:
+        (value, share right) knots, both rising.
+    """
+    order = np.argsort(values, kind="stable")
+    blocks: List[List[float]] = []  # lowest value, highest value, sum of outcomes, count
+    for value, outcome in zip(values[order].tolist(), right[order].tolist()):
+        blocks.append([value, value, float(outcome), 1.0])
+        while len(blocks) > 1 and blocks[-2][2] / blocks[-2][3] >= blocks[-1][2] / blocks[-1][3]:
+            last = blocks.pop()
+            before = blocks[-1]
+            blocks[-1] = [before[0], last[1], before[2] + last[2], before[3] + last[3]]
+    knots = [(edge, block[2] / block[3]) for block in blocks for edge in (block[0], block[1])]
+    return tuple(dict.fromkeys(knots))
+
+
+def calibration_error(confidence: NDArray[np.float64], right: NDArray[np.bool_], bins: int = ECE_BINS) -> float:
+    """Expected calibration error (Naeini, Cooper and Hauskrecht, 2015): mean gap of confidence and accuracy, 0-1."""
+    place = np.minimum((confidence * bins).astype(int), bins - 1)
+    gaps = [abs(confidence[place == b].sum() - right[place == b].sum()) for b in range(bins)]
+    return float(sum(gaps) / len(right))

@@ -1,0 +1,204 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, List, Tuple
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from galleries.calibration import (
+    Calibration,
+    calibrate,
+    calibration_error,
+    class_distances,
+    conformal_quantile,
+    conformal_scores,
+    decisions,
+    isotonic,
+)
+from galleries.encoder import TowerCard
+from galleries.errors import GalleryError
+from galleries.gallery import Gallery
+from galleries.images import InputSpec
+
+CARD = TowerCard("tiny", "ab" * 16, InputSpec(8, 8, 1), 6)
+NAMES = ("anger", "fear", "sadness")
+
+
+def draw(size: int, rng: np.random.Generator, spread: float = 0.6) -> Tuple[np.ndarray, List[str]]:
+    labels = rng.integers(0, 3, size)
+    vectors = (np.eye(3, 6)[labels] + rng.normal(0, spread, (size, 6))).astype(np.float32)
+    return vectors, [NAMES[label] for label in labels]
+
+
+def scene(seed: int = 0, metric: str = "euclidean") -> Gallery:
+    vectors, names = draw(150, np.random.default_rng(seed))
+    return Gallery.build(vectors, names, tower=CARD, metric=metric)
+
+
+@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
+def test_class_distances_against_plain_loops(metric: str) -> None:
+    gallery = scene(metric=metric)
+    queries, _ = draw(20, np.random.default_rng(5))
+    found = class_distances(gallery, queries, 4)
+    for row, query in enumerate(queries.astype(np.float64)):
+        for label in range(3):
+            own = gallery.vectors[gallery.labels == label].astype(np.float64)
+            if metric == "cosine":
+                gaps = 1 - own @ query / np.linalg.norm(query)
+            else:
+                gaps = np.linalg.norm(own - query, axis=1)
+            assert found[row, label] == pytest.approx(np.sort(gaps)[:4].mean(), abs=1e-5)
+
+
+def test_class_distances_follow_a_change() -> None:
+    gallery = scene()
+    queries, _ = draw(5, np.random.default_rng(5))
+    before = class_distances(gallery, queries)
+    gallery.add(queries, ["fear"] * 5)
+    after = class_distances(gallery, queries)
+    assert (after[:, 1] < before[:, 1]).all()
+    assert np.allclose(after[:, 0], before[:, 0])
+
+
+def test_scores_worked_by_hand() -> None:
+    scores = conformal_scores(np.array([[1.0, 3.0, 4.0], [2.0, 2.0, 6.0], [0.0, 0.0, 1.0]]))
+    assert scores[0] == pytest.approx([1 / 4, 3 / 4, 4 / 5])
+    assert scores[1][2] == pytest.approx(3 / 4)
+    assert np.isfinite(scores).all()
+
+
+def test_the_quantile_is_the_right_place_of_the_sorted_scores() -> None:
+    """n = 19, error 0.05: ceil(20 * 0.95) = 19, the largest; n = 39: ceil(38) = 38, the last but one."""
+    assert conformal_quantile(np.arange(19.0), 0.05) == 18
+    assert conformal_quantile(np.arange(39.0), 0.05) == 37
+    assert conformal_quantile(np.arange(9.0), 0.1) == 8
+
+
+@pytest.mark.parametrize("error", [0.05, 0.2])
+def test_the_promise_holds_on_faces_drawn_alike(error: float) -> None:
+    """Coverage in each emotion, averaged over 40 calibrations, is 1 - error to two points."""
+    gallery = scene()
+    covered: List[List[bool]] = [[], [], []]
+    near: List[bool] = []
+    for seed in range(40):
+        rng = np.random.default_rng([8, seed])
+        gallery.calibration = calibrate(gallery, *draw(240, rng), error=error)
+        queries, truth = draw(200, rng)
+        for name, decision in zip(truth, decisions(gallery, queries)):
+            covered[NAMES.index(name)].append(name in decision.emotions)
+            near.append(not decision.reason.startswith("no reference is near"))
+    for own in covered:
+        assert 1 - error - 0.02 < np.mean(own) < 1 - error + 0.03
+    assert 1 - error - 0.02 < np.mean(near) < 1 - error + 0.02
+
+
+def test_a_face_far_from_all_is_unknown_and_says_why() -> None:
+    gallery = scene()
+    gallery.calibration = calibrate(gallery, *draw(240, np.random.default_rng(1)))
+    far = np.full((1, 6), 30.0, np.float32)
+    (decision,) = decisions(gallery, far)
+    assert decision.unknown
+    assert decision.reason.startswith("no reference is near: distance")
+    (near,) = decisions(gallery, np.array([[2, 0, 0, 0, 0, 0]], np.float32))
+    assert near.emotions == ("anger",)
+    assert not near.unknown
+    (between,) = decisions(gallery, np.array([[0.5, 0.5, -0.5, 0, 0, 0]], np.float32))
+    assert set(between.emotions) == {"anger", "fear"}
+    assert "2 emotions cannot be told apart" in between.reason
+
+
+def test_an_emotion_added_later_is_not_ruled_out_by_a_threshold_it_never_had() -> None:
+    gallery = scene()
+    gallery.calibration = calibrate(gallery, *draw(240, np.random.default_rng(1)))
+    new = np.array([0, 0, 0, 3, 0, 0], np.float32)
+    gallery.add(new + np.random.default_rng(0).normal(0, 0.1, (5, 6)).astype(np.float32), ["boredom"] * 5)
+    (decision,) = decisions(gallery, new[None])
+    assert decision.emotions == ("boredom",)
+
+
+def test_confidence_is_calibrated_and_rises_with_the_vote() -> None:
+    gallery = scene()
+    fitted = calibrate(gallery, *draw(600, np.random.default_rng(1)))
+    assert fitted.ece_after < fitted.ece_before
+    raw, curve = np.array(fitted.knots).T
+    assert (np.diff(raw) >= 0).all()
+    assert (np.diff(curve) >= 0).all()
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 1000).map(lambda x: x / 1000), st.booleans()), min_size=1, max_size=60))
+def test_the_curve_is_the_nearest_rising_one(pairs: List[Tuple[float, bool]]) -> None:
+    """Against scikit-learn's."""
+    values = np.array([value for value, _ in pairs])
+    right = np.array([outcome for _, outcome in pairs])
+    sklearn = pytest.importorskip("sklearn.isotonic")
+    knots = np.array(isotonic(values, right))
+    assert (np.diff(knots[:, 1]) >= -1e-12).all()
+    if len(np.unique(values)) == len(values):
+        fitted = sklearn.IsotonicRegression().fit(values, right.astype(float)).predict(values)
+        assert np.interp(values, knots[:, 0], knots[:, 1]) == pytest.approx(fitted, abs=1e-9)
+
+
+def test_the_calibration_error_by_hand() -> None:
+    confidence = np.array([0.9, 0.9, 0.9, 0.9, 0.1, 0.1])
+    right = np.array([True, True, True, False, False, True])
+    assert calibration_error(confidence, right) == pytest.approx((4 * 0.15 + 2 * 0.4) / 6)
+    assert calibration_error(np.ones(4), np.ones(4, bool)) == 0
+
+
+def test_it_is_kept_with_the_gallery(tmp_path: Path) -> None:
+    gallery = scene()
+    gallery.set_calibration(calibrate(gallery, *draw(240, np.random.default_rng(1))))
+    gallery.save(tmp_path)
+    back = Gallery.load(tmp_path)
+    assert back.calibration == gallery.calibration
+    assert back.log[-1].sentence().endswith("; calibrate, 240 faces, error 0.05")
+    queries, _ = draw(10, np.random.default_rng(2))
+    assert [p.decision for p in back.classify(queries)] == decisions(gallery, queries)
+    assert back.classify(queries)[0].to_json()["decision"]["reason"]
+    assert scene().classify(queries)[0].decision is None
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [b"", b"{", b"[]", b"{}", b"null", b"[" * 5000],
+)
+def test_what_is_no_calibration_is_refused(damage: bytes) -> None:
+    with pytest.raises(GalleryError, match="no calibration"):
+        Calibration.decode(damage)
+
+
+@given(
+    st.sampled_from(["error", "thresholds", "distance", "knots", "n_neighbors", "ece_after"]),
+    st.none() | st.text() | st.integers(-(10**400), -1) | st.just(float("nan")) | st.lists(st.integers(), max_size=2),
+)
+def test_any_wrong_value_is_refused(key: str, value: Any) -> None:  # fmt: skip
+    import json
+
+    good = Calibration(0.05, {"fear": 0.5}, 1.0, 5, "distance", ((0.1, 0.2), (0.9, 0.95)), 10, 20, 0.1, 0.05)
+    assert Calibration.decode(good.encode()) == good
+    values = json.loads(good.encode())
+    values[key] = value
+    with pytest.raises(GalleryError, match="no calibration"):
+        Calibration.decode(json.dumps(values).encode())
+
+
+def test_what_cannot_be_calibrated() -> None:
+    gallery = scene()
+    vectors, names = draw(240, np.random.default_rng(1))
+    with pytest.raises(GalleryError, match=r"an error of 0\.01 needs 99 of each emotion"):
+        calibrate(gallery, vectors, names, error=0.01)
+    with pytest.raises(GalleryError, match="between 0 and 1"):
+        calibrate(gallery, vectors, names, error=1.0)
+    with pytest.raises(GalleryError, match="holds no joy"):
+        calibrate(gallery, vectors, ["joy", *names[1:]])
+    with pytest.raises(GalleryError, match="not calibrated"):
+        decisions(gallery, vectors)
+    with pytest.raises(GalleryError, match="one emotion"):
+        calibrate(Gallery.build(vectors, ["fear"] * 240, tower=CARD), vectors, ["fear"] * 240)
+    other = Gallery.build(vectors, ["joy" if n == "fear" else n for n in names], tower=CARD)
+    with pytest.raises(GalleryError, match="does not hold"):
+        other.set_calibration(calibrate(gallery, vectors, names))

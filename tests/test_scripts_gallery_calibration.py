@@ -1,0 +1,68 @@
+"""``emotions gallery calibrate``, and what ``emotions query`` says afterwards."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import List
+
+import pytest
+from conftest import NAMES, Run, checksums
+
+from galleries.gallery import Gallery
+
+
+@pytest.fixture
+def own_run(trained: Path, tmp_path: Path) -> Path:
+    shutil.copytree(trained, tmp_path / "run")
+    return tmp_path / "run" / "gallery"
+
+
+def test_it_is_fitted_tested_kept_and_used(run: Run, own_run: Path, faces: Path) -> None:
+    code, out, err = run("gallery", "calibrate", own_run, "--target-fpr", 0.5)
+    assert code == 0, err
+    assert "unknown beyond a distance of" in out
+    assert "of the sets hold the true emotion (asked for: 50.0 %)" in out
+    held = Gallery.load(own_run)
+    assert held.calibration is not None
+    assert held.calibration.faces == 6
+    assert set(held.calibration.thresholds) == set(NAMES)
+    picture = next((faces / NAMES[0]).iterdir())
+    code, out, err = run("query", own_run, picture, "--whole", "--json", "--language", "es")
+    decision = json.loads(out)["results"][0]["faces"][0]["decision"]
+    assert set(decision["emotions"]) <= {"enojo", "felicidad", "tristeza"}
+    assert decision["reason"]
+    code, out, _ = run("query", own_run, picture, "--whole")
+    assert decision["reason"] in out
+    facts = json.loads(run("gallery", "info", own_run, "--json")[1])
+    assert facts["calibration"]["error"] == 0.5
+    code, out, _ = run("gallery", "undo", own_run)
+    assert code == 0
+    assert Gallery.load(own_run).calibration is None
+
+
+def test_json(run: Run, own_run: Path) -> None:
+    code, out, err = run("gallery", "calibrate", own_run, "--target-fpr", 0.5, "--json")
+    assert code == 0, err
+    facts = json.loads(out)
+    assert facts["test"]["faces"] == 6
+    assert 0 <= facts["test"]["coverage"] <= 1
+    assert set(facts["test"]["coverage_by_emotion"]) == set(NAMES)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ([], "needs 19 of each emotion"),
+        (["--target-fpr", 2], "between 0 and 1"),
+        (["--split", "train"], "stands in the gallery"),
+        (["--split", "some"], "no part of a split"),
+    ],
+)
+def test_what_cannot_be_changes_nothing(run: Run, own_run: Path, options: List[object], said: str) -> None:
+    before = checksums(own_run)
+    code, _, err = run("gallery", "calibrate", own_run, *options)
+    assert code == 2
+    assert said in " ".join(err.split())
+    assert checksums(own_run) == before
