@@ -40,7 +40,9 @@ VERSION = 2
 READABLE = (1, 2)
 """Format versions that are read; version 1 had no log."""
 
-PAYLOAD: Tuple[str, ...] = ("index.faiss", "references.jsonl", "thumbnails.npy", "tower.onnx", "log.jsonl", "calibration.json")
+PAYLOAD: Tuple[str, ...] = (
+    "index.faiss", "references.jsonl", "thumbnails.npy", "tower.onnx", "log.jsonl", "calibration.json",
+)  # fmt: skip
 """The files a gallery may have beside its header."""
 
 PREVIOUS = "previous"
