@@ -255,6 +255,47 @@ class Collection:
             raise GalleryError(f"Thumbnails here are {self.thumbnails.shape[1:]} large; {new.shape[1:]} was given.")
         return np.concatenate([self.thumbnails, new])
 
+    def merge(self, other: Collection) -> NDArray[np.int64]:
+        """Add another gallery's references, but for those that stand here already: same source, emotion and vector.
+
+        Args:
+            other: A gallery of the same tower and metric. Its thumbnails are left out, or wanting ones refused, as in
+                :meth:`add`.
+
+        Returns:
+            The new references' numbers, int64 (M,); they get new ones here.
+
+        Raises:
+            EncoderMismatch: It is of another tower.
+            GalleryError: It has another metric, or only one of both has thumbnails.
+        """
+        self.check_encoder(other.tower)
+        if other.metric != self.metric:
+            raise GalleryError(f"Galleries of one metric can be merged; these are {self.metric} and {other.metric}.")
+        here: Dict[Tuple[str, str], List[int]] = {}
+        for position, known in enumerate(self.references):
+            here.setdefault((known.source, known.label), []).append(position)
+        mine, theirs = self.vectors, other.vectors
+        fresh = []
+        for position, known in enumerate(other.references):
+            alike = mine[here.get((known.source, known.label), [])]  # (n, D)
+            if not (np.abs(alike - theirs[position]).max(axis=1, initial=0.0) < 1e-6).any():
+                fresh.append(position)
+        if not fresh:
+            return np.zeros(0, np.int64)
+        pictures = None if other.thumbnails is None else other.thumbnails[fresh]
+        added = [other.references[position] for position in fresh]
+        numbers = self.add(
+            theirs[fresh],
+            [known.label for known in added],
+            sources=[known.source for known in added],
+            subjects=[known.subject for known in added],
+            sequences=[known.sequence for known in added],
+            thumbnails=pictures,
+        )
+        self._changes[-1] = replace(self._changes[-1], action="merge")
+        return numbers
+
     def remove(self, numbers: Iterable[int]) -> None:
         """Remove references by number; the numbers of the others stay.
 

@@ -291,6 +291,26 @@ def calibrate(
         gallery_calibration.tell(report)
 
 
+@app.command(epilog="Example:  emotions gallery merge clinic-a clinic-b --out both")
+def merge(
+    galleries: List[Path] = typer.Argument(..., help="Two or more galleries' folders, of one tower."),
+    out: Path = typer.Option(..., help="The merged gallery's folder; must be new or empty."),
+    json: bool = typer.Option(False, "--json", help="Print what the merged gallery holds as JSON."),
+) -> None:
+    """Put galleries of one tower together; references that stand in several are kept once."""
+    from galleries.gallery import Gallery
+
+    if len(galleries) < 2:
+        raise ConfigError(f"Only {galleries[0]} was named; name two galleries or more.")
+    console.fresh_folder(out, "gallery")
+    held = Gallery.load(galleries[0])
+    held.calibration = None  # it was fitted for the first one alone
+    news = [len(held.merge(Gallery.load(path))) for path in galleries[1:]]
+    held.save(out)
+    added = ", ".join(f"{count} of {path}" for count, path in zip(news, galleries[1:]))
+    _tell(held, out, json, f"Took {galleries[0]} and added {added}.")
+
+
 @app.command(epilog="Example:  emotions gallery log runs/first/gallery")
 def log(
     gallery: Path = typer.Argument(..., help="The gallery's folder."),

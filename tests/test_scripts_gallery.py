@@ -323,3 +323,15 @@ def test_sizes_that_cannot_be(noisy: Path, tmp_path: Path, run: Run, to: str, sa
     assert code == 2
     assert said in " ".join(err.split())
     assert not (tmp_path / "small").exists()
+
+
+def test_two_galleries_become_one(place: Path, built: Path, tmp_path: Path, run: Run) -> None:
+    code, out, err = run("gallery", "merge", built, built, "--out", tmp_path / "same")
+    assert code == 0, err
+    assert len(Gallery.load(tmp_path / "same")) == 11
+    run("gallery", "add", built, place / "faces" / "angry" / "0.png", "--emotion", "boredom")
+    code, out, err = run("gallery", "merge", tmp_path / "same", built, "--out", tmp_path / "both")
+    assert code == 0, err
+    assert f"added 1 of {built}" in out
+    assert Gallery.load(tmp_path / "both").emotions == ("anger", "boredom", "happiness", "sadness")
+    assert run("gallery", "merge", built, "--out", tmp_path / "one")[0] == 2
