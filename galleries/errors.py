@@ -70,7 +70,7 @@ def require(module: str, extra: str) -> ModuleType:
 
     Args:
         module: Dotted name of the module to import, such as ``"torch"``.
-        extra: The pip extra that installs it: ``"train"``, ``"eval"`` or ``"dev"``.
+        extra: The pip extra that installs it: ``"train"``, ``"eval"``, ``"tables"`` or ``"dev"``.
 
     Returns:
         The imported module.

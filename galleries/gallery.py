@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from galleries.calibration import decisions
-from galleries.collection import Collection, Vectors
+from galleries.collection import Vectors
 from galleries.errors import GalleryError
 from galleries.evidence import Neighbour, Prediction, Reference
 from galleries.index import VectorIndex
+from galleries.saved import SavedCollection
 from galleries.voting import decide, vote
 
 __all__ = ["DEFAULT_NEIGHBORS", "Gallery", "Neighbour", "Prediction", "Reference"]
@@ -24,11 +25,12 @@ DEFAULT_NEIGHBORS = 5
 """Neighbours that vote unless told otherwise, as in scikit-learn's classifier."""
 
 
-class Gallery(Collection):
+class Gallery(SavedCollection):
     """Reference faces as vectors, searchable.
 
     Make one with ``Gallery.build`` or ``Gallery.load``; ``len(gallery)`` is the number of references. What it holds
-    (``references``, ``emotions``, ``labels``, ``tower`` …) and how it is changed stands in :class:`Collection`.
+    (``references``, ``emotions``, ``labels``, ``tower`` …) and how it is changed stands in
+    :class:`galleries.collection.Collection`, how it is kept in :class:`galleries.saved.SavedCollection`.
     """
 
     def kneighbors(

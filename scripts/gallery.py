@@ -311,6 +311,39 @@ def merge(
     _tell(held, out, json, f"Took {galleries[0]} and added {added}.")
 
 
+@app.command(epilog="Example:  emotions gallery export runs/first/gallery --parquet faces.parquet")
+def export(
+    gallery: Path = typer.Argument(..., help="The gallery's folder."),
+    parquet: Path = typer.Option(..., help="The Parquet file to write."),
+) -> None:
+    """Write a gallery as one Parquet table for other tools; the tower itself does not come along."""
+    from galleries.exchange import export_parquet
+    from galleries.gallery import Gallery
+
+    held = Gallery.load(gallery)
+    export_parquet(held, parquet)
+    console.out.print(f"{len(held)} references written to {parquet}.", markup=False)
+
+
+@app.command(name="import", epilog="Example:  emotions gallery import faces.parquet --tower runs/first --out faces")
+def import_table(
+    table: Path = typer.Argument(..., help="A Parquet file that gallery export, or another tool in its form, wrote."),
+    out: Path = typer.Option(..., help="The gallery's folder; must be new or empty."),
+    tower: Optional[Path] = typer.Option(None, help="Its tower, to be carried along."),
+    json: bool = typer.Option(False, "--json", help="Print what the gallery holds as JSON."),
+) -> None:
+    """Make a gallery of a Parquet table; references get new numbers, in the order of the rows."""
+    from galleries.encoder import load_encoder
+    from galleries.exchange import import_parquet
+
+    console.fresh_folder(out, "gallery")
+    made = import_parquet(table)
+    if tower is not None:
+        made.attach_tower(load_encoder(tower).model)
+    made.save(out)
+    _tell(made, out, json)
+
+
 @app.command(epilog="Example:  emotions gallery log runs/first/gallery")
 def log(
     gallery: Path = typer.Argument(..., help="The gallery's folder."),

@@ -70,12 +70,13 @@ def test_a_device_gets_what_it_needs(project: Dict[str, Any]) -> None:
 
 def test_the_extras(project: Dict[str, Any]) -> None:
     extras = project["project"]["optional-dependencies"]
-    assert set(extras) == {"train", "eval", "dev", "all"}
+    assert set(extras) == {"train", "eval", "tables", "dev", "all"}
+    assert names_of(extras["tables"]) == {"pyarrow"}
     torch = {"torch", "torchvision", "pytorch-metric-learning", "safetensors", "tensorboard"}
     assert names_of(extras["train"]) >= torch
     assert names_of(extras["eval"]) == {"scikit-learn", "scipy", "umap-learn", "plotly"}
     assert names_of(extras["dev"]) >= {"pytest", "hypothesis", "ruff", "mypy", "import-linter"}
-    assert extras["all"] == ["siamese-emotions[train,eval]"]
+    assert extras["all"] == ["siamese-emotions[train,eval,tables]"]
 
 
 def test_the_command_is_there(project: Dict[str, Any]) -> None:

@@ -335,3 +335,21 @@ def test_two_galleries_become_one(place: Path, built: Path, tmp_path: Path, run:
     assert f"added 1 of {built}" in out
     assert Gallery.load(tmp_path / "both").emotions == ("anger", "boredom", "happiness", "sadness")
     assert run("gallery", "merge", built, "--out", tmp_path / "one")[0] == 2
+
+
+def test_a_table_for_other_tools_and_back(place: Path, built: Path, tmp_path: Path, run: Run) -> None:
+    pytest.importorskip("pyarrow")
+    code, out, err = run("gallery", "export", built, "--parquet", tmp_path / "g.parquet")
+    assert code == 0, err
+    assert "11 references written" in out
+    code, _, err = run("gallery", "import", tmp_path / "g.parquet", "--out", tmp_path / "back")
+    assert code == 0, err
+    assert Gallery.load(tmp_path / "back").tower_onnx is None
+    options = ["--tower", place / "run", "--out", tmp_path / "whole"]
+    code, _, err = run("gallery", "import", tmp_path / "g.parquet", *options)
+    assert code == 0, err
+    assert np.allclose(Gallery.load(tmp_path / "whole").vectors, Gallery.load(built).vectors, atol=1e-6)
+    code, _, err = run("gallery", "import", place / "faces" / "sad" / "3.png", "--out", tmp_path / "none")
+    assert code == 2
+    assert "Parquet" in err
+    assert not (tmp_path / "none").exists()

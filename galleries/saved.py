@@ -1,0 +1,101 @@
+"""A collection of reference faces on the disk: saved all or nothing, read back checked, its last change undone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Dict, Type, TypeVar, Union
+
+from galleries.calibration import Calibration
+from galleries.collection import Collection
+from galleries.errors import GalleryError
+from galleries.index import VectorIndex
+from galleries.layout import (
+    Description,
+    decode_references,
+    decode_thumbnails,
+    encode_references,
+    encode_thumbnails,
+)
+from galleries.log import Change, decode_log, encode_log, new_entry
+from galleries.storage import read_state, undo_state, write_state
+
+S = TypeVar("S", bound="SavedCollection")
+
+
+class SavedCollection(Collection):
+    """A :class:`Collection` that can be kept in a folder; see :mod:`galleries.storage` for how."""
+
+    def save(self, path: Union[str, Path]) -> None:
+        """Save to a folder, all or nothing; a gallery that stands there is replaced.
+
+        Saving where this gallery was loaded from fails if someone else has saved there since.
+
+        Raises:
+            GalleryError: The disk is full or the folder cannot be written (what was there is unchanged), or another
+                saver was faster.
+        """
+        folder = Path(path)
+        files = {
+            "index.faiss": self._index.to_bytes(),
+            "references.jsonl": encode_references(self.references, self._index.numbers),
+        }
+        if self.thumbnails is not None:
+            files["thumbnails.npy"] = encode_thumbnails(self.thumbnails)
+        if self.tower_onnx is not None:
+            files["tower.onnx"] = self.tower_onnx
+        if self.calibration is not None:
+            files["calibration.json"] = self.calibration.encode()
+        log = (*self.log, new_entry(self._changes, len(self)))
+        files["log.jsonl"] = encode_log(log)
+        place = folder.absolute()
+        expected = self._origin[1] if self._origin is not None and self._origin[0] == place else None
+        self._origin = (place, write_state(folder, self._describe().to_json(), files, expected))
+        self.log, self._changes = log, []
+
+    @classmethod
+    def undo(cls: Type[S], path: Union[str, Path]) -> S:
+        """Take the last saved change of a gallery's folder back; a second undo brings it again.
+
+        References keep their numbers, and numbers of what is taken back are not given out anew.
+
+        Returns:
+            The gallery as it now stands in the folder.
+
+        Raises:
+            GalleryError: There is nothing to undo, or the folder is damaged.
+        """
+
+        def mend(now: Dict[str, Any], before: Dict[str, Any]) -> None:
+            before["described"]["next_number"] = now["described"]["next_number"]
+            log = decode_log(now["files"].get("log.jsonl"))
+            undone = log[-1].sentence() if log else ""
+            entry = new_entry([Change("undo", {}, undone)], int(before["described"]["size"]))
+            before["files"]["log.jsonl"] = encode_log([*log, entry])
+
+        undo_state(Path(path), mend)
+        return cls.load(path)
+
+    @classmethod
+    def load(cls: Type[S], path: Union[str, Path]) -> S:
+        """Read a gallery back, every byte checked before it is used.
+
+        Raises:
+            GalleryError: It is missing, damaged, or of a newer version.
+        """
+        folder = Path(path)
+        described, files, state = read_state(folder)
+        if not {"index.faiss", "references.jsonl"} <= set(files):
+            raise GalleryError(f"{folder} lacks index.faiss or references.jsonl; build the gallery anew.")
+        header = Description.from_json(described)
+        index = VectorIndex.from_bytes(files["index.faiss"], metric=header.metric, kind=header.index)
+        references = decode_references(files["references.jsonl"], index.numbers)
+        pictures = files.get("thumbnails.npy")
+        thumbnails = None if pictures is None else decode_thumbnails(pictures, len(references))
+        gallery = cls(index, references, header.tower, header.next_number, thumbnails, files.get("tower.onnx"))
+        gallery.log = tuple(decode_log(files.get("log.jsonl")))
+        if "calibration.json" in files:
+            gallery.calibration = Calibration.decode(files["calibration.json"])
+        if gallery._describe() != header or index.dim != header.tower.embedding_dim:
+            raise GalleryError(f"{folder}/gallery.json does not describe its own files; build the gallery anew.")
+        gallery._origin = (folder.absolute(), state)
+        return gallery
