@@ -201,6 +201,7 @@ def check(
     from emotions_cli import gallery_check
     from galleries.gallery import Gallery
     from galleries.hygiene import apply_fixes, check_gallery
+    from galleries.identity import probe_identity
 
     held = Gallery.load(gallery)
     if apply is not None:
@@ -211,14 +212,17 @@ def check(
         return
     with console.bar("asking every reference's neighbours"):
         found = check_gallery(held, neighbors)
+        people = probe_identity(held)
     if csv is not None:
         gallery_check.write_suspects(csv, held, found)
     if html is not None:
         gallery_check.write_page(html, held, found, suspects, gallery)
     if json:
-        console.print_json({"path": str(gallery), **found.to_json()})
+        identity = None if people is None else people.to_json()
+        console.print_json({"path": str(gallery), **found.to_json(), "identity": identity})
     else:
         gallery_check.tell(held, found, suspects)
+        gallery_check.tell_identity(people)
     for path in filter(None, (csv, html)):
         console.say(f"Written: {path}")
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import io
 from pathlib import Path
-from typing import List
+from typing import List, Optional
 
 from emotions_cli import console
 from galleries.atomic import write_text
 from galleries.errors import ConfigError, DataError
 from galleries.gallery import Gallery
 from galleries.hygiene import Fix, Hygiene
+from galleries.identity import IdentityProbe
 
 COLUMNS = ("number", "action", "emotion", "suggested", "suspicion", "source")
 ACTIONS = ("keep", "relabel", "remove")
@@ -47,6 +48,17 @@ def tell(gallery: Gallery, found: Hygiene, shown: int) -> None:
         lines.append(f"missing although most people show it: {some}{' …' if len(found.missing) > 8 else ''}")
     for line in lines:
         console.out.print(line, markup=False)
+
+
+def tell_identity(probe: Optional[IdentityProbe]) -> None:
+    """Print how well the vectors tell people apart."""
+    if probe is None:
+        console.out.print("identity: not enough named people to say whether the vectors tell them apart")
+        return
+    console.out.print(
+        f"identity: the nearest other reference shows the same person for {console.percent(probe.recovered)} "
+        f"(chance {console.percent(probe.chance)}; {probe.people} people); the lower, the less the vectors give away"
+    )
 
 
 def write_suspects(path: Path, gallery: Gallery, found: Hygiene) -> None:

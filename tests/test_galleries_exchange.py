@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-arrow = pytest.importorskip("pyarrow", reason="pyarrow is not installed (pip install 'siamese-emotions[tables]')")
-parquet = pytest.importorskip("pyarrow.parquet")
-
 from galleries.encoder import TowerCard
 from galleries.errors import EmotionsError, GalleryError
 from galleries.exchange import KEY, export_parquet, import_parquet
 from galleries.gallery import Gallery
 from galleries.images import InputSpec
+
+arrow = pytest.importorskip("pyarrow", reason="pyarrow is not installed (pip install 'siamese-emotions[tables]')")
+parquet = pytest.importorskip("pyarrow.parquet")
 
 CARD = TowerCard("tiny", "ab" * 16, InputSpec(8, 8, 1), 4)
 

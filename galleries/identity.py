@@ -1,0 +1,135 @@
+"""How well a gallery's vectors tell people apart, since an emotion's vector should not; and votes without oneself."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Dict, List, Optional, Sequence, Tuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from galleries.errors import GalleryError
+from galleries.gallery import DEFAULT_NEIGHBORS, Gallery
+from galleries.voting import decide, vote
+
+
+@dataclass(frozen=True)
+class IdentityProbe:
+    """What a thief of vectors could find out about people.
+
+    Attributes:
+        references: Those of people with two or more references that do not belong to one film.
+        people: How many people they show.
+        recovered: Share whose nearest other reference, of another film where films are known, shows the same person.
+        chance: The same by drawing the reference at random.
+        same_emotion: As ``recovered``, among references of the same emotion only; None where no person has two.
+    """
+
+    references: int
+    people: int
+    recovered: float
+    chance: float
+    same_emotion: Optional[float]
+
+    def to_json(self) -> Dict[str, Any]:
+        """The probe as a plain dict."""
+        return asdict(self)
+
+
+def probe_identity(gallery: Gallery) -> Optional[IdentityProbe]:
+    """How often a reference's nearest other one shows the same person.
+
+    Frames of one film are alike for other reasons than the person, so a reference's own film is left out.
+
+    Args:
+        gallery: The references.
+
+    Returns:
+        The probe; None where fewer than two people are named with two references each.
+    """
+    codes, films = _codes([r.subject for r in gallery.references]), _codes([r.sequence for r in gallery.references])
+    named = np.flatnonzero(codes >= 0)
+    vectors, people, film = gallery.vectors[named], codes[named], films[named]
+    emotions = gallery.labels[named]
+    whole = _recovery(vectors, people, film, None)
+    if whole is None:
+        return None
+    hits, chances, able = whole
+    if len(np.unique(people[able])) < 2:
+        return None
+    within = _recovery(vectors, people, film, emotions)
+    return IdentityProbe(
+        int(able.sum()),
+        len(np.unique(people[able])),
+        float(hits[able].mean()),
+        float(chances[able].mean()),
+        None if within is None else float(within[0][within[2]].mean()),
+    )
+
+
+def _codes(names: Sequence[Optional[str]]) -> NDArray[np.int64]:
+    """Names as numbers from 0; -1 where there is none."""
+    places = {name: place for place, name in enumerate(sorted({name for name in names if name is not None}))}
+    return np.array([-1 if name is None else places[name] for name in names], np.int64)
+
+
+def _recovery(
+    vectors: NDArray[np.float32],
+    people: NDArray[np.int64],
+    films: NDArray[np.int64],
+    emotions: Optional[NDArray[np.int64]],
+) -> Optional[Tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.bool_]]]:
+    """For each vector whether the nearest allowed one shows its person, by chance too, and whether there is one."""
+    size = len(vectors)
+    hits, chances, able = np.zeros(size, bool), np.zeros(size), np.zeros(size, bool)
+    squares = (vectors**2).sum(axis=1)
+    for start in range(0, size, 256):
+        rows = np.arange(start, min(start + 256, size))
+        gaps = squares[None, :] - 2 * vectors[rows] @ vectors.T  # (B, N), but for each row's own length
+        allowed = rows[:, None] != np.arange(size)[None, :]
+        allowed &= (films[rows][:, None] < 0) | (films[rows][:, None] != films[None, :])
+        if emotions is not None:
+            allowed &= emotions[rows][:, None] == emotions[None, :]
+        same = allowed & (people[rows][:, None] == people[None, :])
+        able[rows] = same.any(axis=1)
+        nearest = np.where(allowed, gaps, np.inf).argmin(axis=1)
+        hits[rows] = same[np.arange(len(rows)), nearest]
+        chances[rows] = same.sum(axis=1) / np.maximum(allowed.sum(axis=1), 1)
+    return (hits, chances, able) if able.any() else None
+
+
+def predict_without(
+    gallery: Gallery,
+    vectors: NDArray[np.float32],
+    subjects: Sequence[Optional[str]],
+    n_neighbors: int = DEFAULT_NEIGHBORS,
+    weights: str = "distance",
+) -> List[str]:
+    """The emotion of each vector by the votes of other people: a query's own person is left out.
+
+    Args:
+        gallery: The references.
+        vectors: float32 (B, D).
+        subjects: B people; None leaves nobody out.
+        n_neighbors: How many vote; fewer where others have not as many.
+        weights: As :func:`galleries.voting.vote`.
+
+    Raises:
+        GalleryError: A query's person alone stands in the gallery, or the columns differ in length.
+    """
+    if len(subjects) != len(vectors):
+        raise GalleryError(f"{len(subjects)} people were given for {len(vectors)} vectors; give one for each.")
+    names = np.array([reference.subject for reference in gallery.references], object)
+    own_counts = {name: int((names == name).sum()) for name in set(subjects) if name is not None}
+    if max(own_counts.values(), default=0) == len(gallery):
+        raise GalleryError("The gallery holds references of the person asked about alone; add other people.")
+    wanted = min(len(gallery), n_neighbors + max(own_counts.values(), default=0))
+    distances, found = gallery.kneighbors(vectors, wanted)
+    asked = np.array(list(subjects), object)[:, None]
+    other = (names[found] != asked) | np.equal(asked, None)
+    k = int(min(n_neighbors, other.sum(axis=1).min()))
+    places = np.argsort(~other, axis=1, kind="stable")[:, :k]  # the first k of other people, in their order
+    distances, found = np.take_along_axis(distances, places, axis=1), np.take_along_axis(found, places, axis=1)
+    labels = gallery.labels[found]
+    scores = vote(distances, labels, len(gallery.emotions), weights)
+    return [gallery.emotions[winner] for winner in decide(scores, distances, labels)]
