@@ -59,7 +59,8 @@ class TrainingConfig:
         monitor: ``"knn"`` or ``"softmax"``: the validation accuracy that chooses the best checkpoint.
         label_smoothing: For cross-entropy, 0-1.
         class_weights: ``"none"``, ``"balanced"`` (N / (C n)) or ``"sqrt"`` of it, for cross-entropy.
-        ema: Decay of the weight average (e.g. 0.998), 0 for none. Validation and the saved tower use the average.
+        ema: Decay of the weight average (e.g. 0.998), 0 for none; after n steps it is at most (1 + n) / (10 + n).
+            Validation and the saved tower use the average.
         gradient_clip: Largest gradient norm, 0 for no limit.
         precision: ``"auto"`` (the faster of float32 and bfloat16, timed on the spot), or by name.
         n_neighbors: k of the validation vote.

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Optional
+from typing import Any, Callable, Optional
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from siamese.config import TrainingConfig
 from siamese.datasets.base import FaceDataset
@@ -53,6 +54,24 @@ def class_weights(dataset: FaceDataset, split: Split, config: TrainingConfig) ->
         weights = np.sqrt(weights)
         weights /= (weights * counts).sum() / counts.sum()
     return torch.tensor(weights, dtype=torch.float32)
+
+
+def weight_average(decay: float) -> Callable[[Any, Any, Any], None]:
+    """The rule of an exponential moving average of weights, for ``torch.optim.swa_utils.AveragedModel``.
+
+    The memory grows with the steps done, ``min(decay, (1 + n) / (10 + n))``, as TensorFlow's ExponentialMovingAverage
+    does it: else a run of a hundred steps would hardly leave its beginning.
+
+    Args:
+        decay: The average's share of the old value in the long run, 0-1.
+    """
+
+    def update(averaged: Any, current: Any, count: Any) -> None:
+        n = int(count)
+        share = min(decay, (1 + n) / (10 + n))
+        get_ema_multi_avg_fn(share)(averaged, current, count)  # type: ignore[no-untyped-call]
+
+    return update
 
 
 def make_optimizer(module: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 
 from galleries.atomic import write_text
 from galleries.errors import ConfigError
@@ -21,7 +21,7 @@ from siamese.config import TrainingConfig
 from siamese.datasets.base import FaceDataset
 from siamese.feeding import PixelFeed
 from siamese.history import HISTORY_FILE, TensorBoardLog, history_csv
-from siamese.learner import Learner, class_weights, make_optimizer
+from siamese.learner import Learner, class_weights, make_optimizer, weight_average
 from siamese.losses import Objective, parse_loss
 from siamese.observer import Observer, Silence
 from siamese.pair_order import PairWeights, weigh_pairs
@@ -119,11 +119,7 @@ class Trainer:
         self.optimizer = make_optimizer(self.learner, config)
         self.wrapped, self.fabric_optimizer = self.fabric.setup(self.learner, self.optimizer)
         self.average = (
-            AveragedModel(
-                self.learner,
-                multi_avg_fn=get_ema_multi_avg_fn(config.ema),  # type: ignore[no-untyped-call]
-                use_buffers=True,
-            )
+            AveragedModel(self.learner, multi_avg_fn=weight_average(config.ema), use_buffers=True)
             if config.ema
             else None
         )
