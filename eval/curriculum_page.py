@@ -61,8 +61,10 @@ def curriculum_page(facts: Mapping[str, Any]) -> str:
         f"weights · {html.escape(request['data'])} · {html.escape(split)} split · pairs {config['order']} · seed "
         f"{config['training']['seed']}</footer>"
     )
-    count = len(facts["held"])
-    lead = f"{', '.join(facts['held'])}: the last set at or above {100 * config['threshold']:.0f} % on validation."
+    count, names = len(facts["held"]), ", ".join(facts["held"])
+    lead = f"{names}: the last set at or above {100 * config['threshold']:.0f} % on validation."
+    if count == 2:  # two are never dropped, whatever their accuracy
+        lead = f"{names}: with a third emotion, accuracy on validation fell below {100 * config['threshold']:.0f} %."
     return report.page(f"A curriculum that holds {count} emotions", lead, body)
 
 
