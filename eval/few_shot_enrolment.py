@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from eval.heads import knn_vote
+from eval.intervals import mean_interval
 from galleries.encoder import OnnxEncoder
 from galleries.errors import DataError
-from galleries.gallery import Gallery
 from siamese.datasets.base import FaceDataset
-from siamese.enrolling import index_vectors
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class EnrolmentScore:
 
     Attributes:
         accuracy: Mean over the draws, 0-1.
-        spread: Half of the 95 % interval of that mean over draws (1.96 standard errors).
+        spread: Half the width of the 95 % interval of that mean over draws.
         new_recall: Mean recall of the emotion that was never trained on, 0-1.
         new_recall_spread: As ``spread``.
         chance: Accuracy of guessing.
@@ -83,27 +83,35 @@ def few_shot_enrolment(
         encoder: The tower the vectors come from.
         new_emotion: The one that was not in training.
         n_shots: References of each emotion.
-        n_draws: Galleries drawn.
+        n_draws: Galleries drawn, 2 or more.
         seed: Of the draws.
+
+    Raises:
+        DataError: An emotion has fewer pictures than shots.
     """
     rng = np.random.default_rng(seed)
-    truth = np.array([dataset.emotions[label] for label in dataset.labels[queries]])
-    new = truth == new_emotion
+    truth = dataset.labels[queries]
+    new = truth == dataset.emotions.index(new_emotion)
     accuracies, recalls = [], []
     for _ in range(n_draws):
         rows = draw_shots(dataset.labels, support, n_shots, rng)
-        gallery: Gallery = index_vectors(dataset, rows, vectors[rows], encoder, thumbnails=False)
-        right = np.array(gallery.predict(vectors[queries], n_shots)) == truth
-        accuracies.append(right.mean())
-        recalls.append(right[new].mean())
-    error = 1.96 / np.sqrt(n_draws)
+        answers = knn_vote(vectors[rows], dataset.labels[rows], vectors[queries], encoder.metric, n_shots)
+        right = answers == truth
+        accuracies.append(float(right.mean()))
+        recalls.append(float(right[new].mean()))
     return EnrolmentScore(
         float(np.mean(accuracies)),
-        float(np.std(accuracies) * error),
+        _spread(accuracies),
         float(np.mean(recalls)),
-        float(np.std(recalls) * error),
+        _spread(recalls),
         1 / len(dataset.emotions),
         n_shots,
         n_draws,
         len(queries),
     )
+
+
+def _spread(values: list[float]) -> float:
+    interval = mean_interval(values)
+    assert interval is not None
+    return (interval[1] - interval[0]) / 2

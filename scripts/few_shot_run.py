@@ -1,0 +1,224 @@
+"""Few-shot episodes at the terminal: what ``emotions fewshot`` does between its options and its tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Sequence, Tuple
+
+import numpy as np
+
+from emotions_cli import console
+from galleries.encoder import OnnxEncoder, load_encoder
+from galleries.errors import ConfigError, DataError, GalleryError, SplitError, TowerError
+from galleries.gallery import DEFAULT_NEIGHBORS, Gallery
+
+
+@dataclass
+class RunAround:
+    """The run that a tower or gallery lies in.
+
+    Attributes:
+        folder: Where it is.
+        data: The data set it was trained on.
+        format: Its layout, if forced.
+        ferplus: FER+ votes laid over it, or None.
+        n_neighbors: How many references vote in its gallery.
+    """
+
+    folder: Path
+    data: str
+    format: Optional[str]
+    ferplus: Optional[str]
+    n_neighbors: int
+
+
+@dataclass
+class FewShotTask:
+    """Everything that episodes are drawn from and answered with.
+
+    Attributes:
+        encoder: The tower.
+        dataset: The faces.
+        pool: Those that may take part.
+        trained: Emotions the tower was trained on; None if it does not say.
+        n_touched: Pictures of the data set the tower was trained or validated on; None if the data set is another.
+        leaking: Whether such pictures take part.
+        gallery: The tower's own gallery to compare with, or None.
+        gallery_neighbors: How many vote in it.
+    """
+
+    encoder: OnnxEncoder
+    dataset: Any
+    pool: Any
+    trained: Optional[Tuple[str, ...]]
+    n_touched: Optional[int]
+    leaking: bool
+    gallery: Optional[Gallery]
+    gallery_neighbors: int
+
+
+def open_task(path: Path, options: Dict[str, Any]) -> FewShotTask:
+    """Open a tower and the pictures to draw from.
+
+    Args:
+        path: A run, a gallery that carries its tower, or an ``.onnx`` file.
+        options: ``data``, ``format``, ``ferplus``, ``emotions``, ``unseen``, ``pictures`` and ``against_gallery``, as
+            typed.
+    """
+    from eval.episodes import Pool
+    from siamese.datasets import load_dataset
+
+    encoder = load_encoder(path)
+    run = _run_around(path)
+    gallery = _own_gallery(path, encoder) if options["against_gallery"] else None
+    data, form, ferplus = options["data"], options["format"], options["ferplus"]
+    if data is None:
+        if run is None:
+            raise DataError(f"{path} does not lie in a run, so say with --data where the episodes are to come from.")
+        data, form, ferplus = run.data, form or run.format, ferplus or run.ferplus
+    with console.bar("reading pictures") as progress:
+        dataset = load_dataset(data, form, ferplus=ferplus, progress=progress)
+    trained = encoder.emotions or None
+    emotions = _wanted(dataset, options["emotions"], options["unseen"], trained)
+    touched = None if run is None else _touched(run, dataset, is_own=options["data"] is None)
+    takes_all = options["pictures"] == "all"
+    pool = Pool.of(dataset, emotions, None if takes_all else touched)
+    gone = [name for name in emotions if dataset.emotions.index(name) not in pool.classes]
+    if gone:
+        console.warn(f"{', '.join(gone)} has no picture that is new to the tower (--pictures all takes the others).")
+    return FewShotTask(
+        encoder,
+        dataset,
+        pool,
+        trained,
+        None if touched is None else len(touched),
+        takes_all and touched is not None and bool(np.isin(pool.rows, touched).any()),
+        gallery,
+        DEFAULT_NEIGHBORS if run is None else run.n_neighbors,
+    )
+
+
+def _run_around(path: Path) -> Optional[RunAround]:
+    """The run that a path is, or lies in; None if there is none."""
+    import json
+
+    for folder in (path, path.parent):
+        try:
+            values = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+            training = values["training"]
+            return RunAround(
+                folder,
+                str(values["data"]),
+                values.get("format"),
+                values.get("ferplus"),
+                int(training.get("n_neighbors", DEFAULT_NEIGHBORS)),
+            )
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            continue
+    return None
+
+
+def _own_gallery(path: Path, encoder: OnnxEncoder) -> Gallery:
+    folder = path if (path / "gallery.json").is_file() else path / "gallery"
+    if not folder.is_dir():
+        raise GalleryError(f"{path} holds no gallery to compare with; give a run or a gallery, or drop the option.")
+    gallery = Gallery.load(folder)
+    gallery.check_encoder(encoder)
+    return gallery
+
+
+def _wanted(dataset: Any, typed: Optional[str], unseen: bool, trained: Optional[Sequence[str]]) -> List[str]:
+    """The data set's emotions that take part."""
+    wanted: List[str] = list(dataset.select(typed.split(",")).emotions if typed else dataset.emotions)
+    if not unseen:
+        return wanted
+    if trained is None:
+        raise TowerError("The tower's card does not say which emotions it was trained on; name them with --emotions.")
+    new = [emotion for emotion in wanted if emotion not in trained]
+    if not new:
+        raise DataError(f"The tower was trained on every emotion asked for ({', '.join(wanted)}); drop --unseen.")
+    return new
+
+
+def _touched(run: RunAround, dataset: Any, is_own: bool) -> Optional[np.ndarray]:
+    """Rows the tower was trained or validated on; None if the data set is another."""
+    from siamese.split_file import load_split
+
+    kept = run.folder / "split.json"
+    if not kept.is_file():
+        return None
+    try:
+        split = load_split(kept, dataset)
+    except SplitError:
+        if is_own:
+            raise
+        return None
+    return np.concatenate([split.train, split.val])
+
+
+def draw_all(task: FewShotTask, ways: str, shots: Sequence[int], n_query: int, n_episodes: int, seed: int) -> List[Any]:
+    """Episodes for every number of shots; one that the pictures do not suffice for is told and left out.
+
+    Raises:
+        DataError: They suffice for none.
+        ConfigError: A number that makes no sense.
+    """
+    from eval.episodes import draw_episodes
+
+    n_way = _ways(ways, [task.pool.emotions[label] for label in task.pool.classes])
+    drawn, refused = [], None
+    for n_shot in shots:
+        try:
+            drawn.append(draw_episodes(task.pool, n_way, n_shot, n_query, n_episodes, seed))
+        except DataError as error:
+            refused = error
+            if len(shots) > 1:
+                console.warn(f"{n_shot} shots are left out. {error}")
+    if refused is not None and not drawn:
+        raise refused
+    return drawn
+
+
+def _ways(typed: str, there: Sequence[str]) -> int:
+    if len(there) < 2:
+        only = f"only {there[0]} is" if there else "none is"
+        raise DataError(f"An episode needs two emotions or more, and {only} there to draw from; ask for others.")
+    if typed == "all":
+        return len(there)
+    if typed == "auto":
+        return min(5, len(there))
+    if not typed.isdecimal():
+        raise ConfigError(f"--ways {typed!r} was given; give a whole number from 2, or all.")
+    return int(typed)
+
+
+def numbers(typed: str, option: str) -> List[int]:
+    """``"1,5,10"`` as numbers from 1, each once, in order."""
+    parts = [part.strip() for part in typed.split(",")]
+    if not all(part.isdecimal() and int(part) > 0 for part in parts):
+        raise ConfigError(f"{option} {typed!r} was given; give whole numbers from 1, such as 1,5,10.")
+    return list(dict.fromkeys(int(part) for part in parts))
+
+
+def score_all(task: FewShotTask, drawn: Sequence[Any], heads: Sequence[str], neighbors: Optional[int]) -> List[Any]:
+    """Encode what takes part, once, and let every head answer all episodes."""
+    from eval.few_shot import gallery_answers, score_episodes
+    from siamese.enrolling import encode_rows
+
+    places = np.unique(np.concatenate([episodes.places for episodes in drawn]))
+    vectors = np.zeros((len(task.pool), task.encoder.embedding_dim), np.float32)
+    with console.bar("encoding faces") as progress:
+        vectors[places] = encode_rows(task.dataset, task.pool.rows[places], task.encoder, progress)
+    answers = None
+    if task.gallery is not None:
+        voters = min(task.gallery_neighbors, len(task.gallery))
+        answers = gallery_answers(task.gallery, task.pool, vectors, places, voters)
+    scores = []
+    for episodes in drawn:
+        k = None if neighbors is None else min(neighbors, episodes.n_way * episodes.n_shot)
+        with console.bar(f"{episodes.n_shot}-shot episodes") as progress:
+            scores.append(
+                score_episodes(task.pool, vectors, episodes, task.encoder.metric, heads, k, answers, progress)
+            )
+    return scores
