@@ -14,20 +14,26 @@ from typing import Any, Dict, List, Mapping, Optional, Protocol, Sequence, Union
 import numpy as np
 from numpy.typing import NDArray
 
-from galleries.errors import ConfigError, TowerError, require, unknown_name
+from galleries.errors import ConfigError, TowerError
 from galleries.images import InputSpec
+from galleries.providers import choose_providers, first_line, open_session, short_name
+
+__all__ = [
+    "BATCH",
+    "CARD_KEY",
+    "Encoder",
+    "OnnxEncoder",
+    "TowerCard",
+    "TowerIdentity",
+    "choose_providers",
+    "load_encoder",
+]
 
 CARD_KEY = "emotions.card"
 """Key of the ONNX custom metadata that holds a tower's card."""
 
 BATCH = 256
 """Pictures an :class:`OnnxEncoder` runs through its tower at once."""
-
-_PROVIDERS = {
-    "tensorrt": "TensorrtExecutionProvider",
-    "cuda": "CUDAExecutionProvider",
-    "cpu": "CPUExecutionProvider",
-}
 
 
 class TowerIdentity(Protocol):
@@ -124,6 +130,8 @@ class OnnxEncoder:
         embedding_dim: Length D of its vectors.
         metric: The distance its vectors are meant for, ``"cosine"`` or ``"euclidean"``.
         emotions: The emotions it was trained on, canonical names.
+        precision: ``"float32"``, ``"float16"`` or ``"int8"``: what its weights were stored as.
+        threads: The CPU threads it was opened with; None if ONNX Runtime chose.
         model: The ONNX file's bytes, as a gallery stores them.
 
     Args:
@@ -134,7 +142,7 @@ class OnnxEncoder:
 
     Raises:
         TowerError: The file is missing, damaged, or not a tower of this toolkit.
-        ConfigError: A provider this onnxruntime does not offer, or a wrong number of threads.
+        ConfigError: A provider this onnxruntime does not offer or cannot start, or a wrong number of threads.
     """
 
     def __init__(
@@ -144,7 +152,7 @@ class OnnxEncoder:
         threads: Optional[int] = None,
     ) -> None:
         self.model, where = (path, "the tower") if isinstance(path, bytes) else (_read(Path(path)), str(path))
-        self._session = _open_session(self.model, where, providers, threads)
+        self._session = open_session(self.model, where, providers, threads)
         card = _read_card(self._session, where)
         identity = TowerCard.from_json(card)
         self.name = identity.name
@@ -153,11 +161,18 @@ class OnnxEncoder:
         self.embedding_dim = identity.embedding_dim
         self.metric = str(card.get("metric", "cosine"))
         self.emotions = tuple(str(name) for name in card.get("emotions", ()))
+        self.precision = str(card.get("precision", "float32"))
+        self.threads = threads
 
     @property
     def providers(self) -> List[str]:
         """What the tower runs on: ONNX Runtime's provider names, best first."""
         return list(self._session.get_providers())
+
+    @property
+    def provider(self) -> str:
+        """What the tower runs on first: ``"tensorrt"``, ``"cuda"``, ``"cpu"``, or ONNX Runtime's name of another."""
+        return short_name(self.providers[0])
 
     def encode(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Turn prepared pixels into vectors, at most 256 pictures at a time.
@@ -194,7 +209,7 @@ class OnnxEncoder:
         try:
             vectors: NDArray[np.float32] = self._session.run(["embedding"], {"pixels": batch})[0]
         except Exception as error:  # ONNX Runtime's exceptions share no public base class
-            raise TowerError(f"Tower {self.name!r} failed while running ({_first_line(error)}).") from error
+            raise TowerError(f"Tower {self.name!r} failed while running ({first_line(error)}).") from error
         return vectors
 
 
@@ -229,40 +244,6 @@ def _read(path: Path) -> bytes:
         raise TowerError(f"{path} cannot be read as a tower ({error.strerror or error}).") from error
 
 
-def choose_providers(wanted: Optional[Sequence[str]] = None) -> List[str]:
-    """ONNX Runtime's names of the providers to use, best first.
-
-    Args:
-        wanted: Short (``"cuda"``) or full names; None takes the best available of TensorRT, CUDA and CPU.
-
-    Raises:
-        ConfigError: One of them is unknown or not offered here.
-    """
-    available = list(require("onnxruntime", "train").get_available_providers())
-    if wanted is None:
-        return [name for name in _PROVIDERS.values() if name in available]
-    chosen = [_PROVIDERS.get(name.lower(), name) for name in ([wanted] if isinstance(wanted, str) else wanted)]
-    for name in chosen:
-        if name not in available:
-            raise unknown_name("ONNX Runtime provider on this machine", name, available)
-    return chosen or ["CPUExecutionProvider"]
-
-
-def _open_session(model: bytes, where: str, providers: Optional[Sequence[str]], threads: Optional[int]) -> Any:
-    runtime = require("onnxruntime", "train")
-    options = runtime.SessionOptions()
-    options.log_severity_level = 3  # errors only: a library prints nothing
-    if threads is not None:
-        if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
-            raise ConfigError(f"{threads!r} threads were asked for; give a whole number from 1.")
-        options.intra_op_num_threads = threads
-    chosen = choose_providers(providers)
-    try:
-        return runtime.InferenceSession(model, options, providers=chosen)
-    except Exception as error:  # ONNX Runtime's exceptions share no public base class
-        raise TowerError(f"{where} is not a readable ONNX file ({_first_line(error)}).") from error
-
-
 def _read_card(session: Any, where: str) -> Dict[str, Any]:
     text = session.get_modelmeta().custom_metadata_map.get(CARD_KEY)
     if text is None:
@@ -280,7 +261,3 @@ def _read_card(session: Any, where: str) -> Dict[str, Any]:
     if card.get("metric", "cosine") not in ("cosine", "euclidean") or not isinstance(card.get("emotions", []), list):
         raise TowerError(f"{where} carries a card with a wrong metric or emotions; export the tower again.")
     return card
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]

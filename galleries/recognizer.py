@@ -9,6 +9,7 @@ from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Tupl
 import numpy as np
 from numpy.typing import NDArray
 
+from galleries.bundle import is_bundle, open_bundle
 from galleries.encoder import Encoder, OnnxEncoder
 from galleries.errors import DataError, EmotionsError, GalleryError
 from galleries.evidence import Neighbour, Prediction
@@ -141,10 +142,10 @@ class Recognizer:
         providers: Optional[Sequence[str]] = None,
         threads: Optional[int] = None,
     ) -> Recognizer:
-        """Open a gallery's folder together with the tower it carries.
+        """Open a bundle, or a gallery's folder together with the tower it carries.
 
         Args:
-            path: The gallery.
+            path: The bundle (folder or zip) or the gallery.
             detector: As for the class, like the four that follow.
             n_neighbors: How many references vote.
             weights: ``"distance"`` or ``"majority"``.
@@ -157,6 +158,9 @@ class Recognizer:
             GalleryError: The gallery is missing or damaged, or carries no tower.
             TowerError: Its tower cannot be opened.
         """
+        if is_bundle(path):
+            bundle = open_bundle(path, providers, threads)
+            return cls(bundle.gallery, bundle.encoder, detector, n_neighbors, weights, margin, whole)
         gallery = Gallery.load(path)
         if gallery.tower_onnx is None:
             raise GalleryError(

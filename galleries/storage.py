@@ -291,7 +291,7 @@ def _read_file(path: Path, limit: int) -> Optional[bytes]:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise GalleryError(f"{path} is not a plain file; a gallery needs its own plain files.")
         try:
-            return file.read(limit + 1)
+            return file.read(min(limit, os.fstat(file.fileno()).st_size) + 1)  # a header may state any size
         except OSError as error:
             raise GalleryError(f"{path} cannot be read ({error.strerror or error}).") from error
 

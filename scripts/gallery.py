@@ -167,9 +167,9 @@ def info(
     json: bool = typer.Option(False, "--json", help="Print as JSON."),
 ) -> None:
     """See what a gallery holds; every byte of it is checked."""
-    from galleries.gallery import Gallery
+    from galleries.bundle import open_gallery
 
-    held = Gallery.load(gallery)
+    held = open_gallery(gallery)
     if not list:
         _tell(held, gallery, json)
         return

@@ -22,7 +22,7 @@ from siamese.towers import Tower
 OPSET = 17
 """The newest opset that TensorRT 8.5 (JetPack 5) takes."""
 
-TOLERANCE = 1e-3
+TOLERANCE = 1e-4
 """Largest difference of a vector's coordinate from PyTorch's, as a share of the vectors' largest coordinate."""
 
 

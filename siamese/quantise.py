@@ -1,0 +1,138 @@
+"""A smaller tower for a device: static int8 and float16, made from a tower's ONNX file.
+
+The int8 way is that of B. Jacob et al., "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-
+Only Inference" (2018), after training: scales of the weights a channel, of the activations a tensor, the latter from
+the values that real faces cause (calibration). ONNX Runtime's ``quantization`` writes them as QuantizeLinear and
+DequantizeLinear pairs, symmetric, as TensorRT wants them. A smaller tower gives other vectors, so it has a fingerprint
+of its own and needs a gallery of its own vectors.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import logging
+import tempfile
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from galleries.encoder import CARD_KEY
+from galleries.errors import TowerError, require
+
+PRECISIONS = ("float32", "float16", "int8")
+
+_BATCH = 32
+_KINDS = ("Conv", "MatMul", "Gemm", "Add", "Relu", "Clip", "MaxPool", "AveragePool", "GlobalAveragePool", "Concat")
+"""What is computed in int8; scaling the pixels and the end of a tower stay as they are."""
+
+
+def quantise_int8(model: bytes, faces: NDArray[np.uint8]) -> bytes:
+    """Make the int8 tower of a float32 one.
+
+    Args:
+        model: The ONNX file's bytes, with a tower's card.
+        faces: uint8 (N, C, H, W) prepared training pictures to calibrate on; some hundreds do.
+
+    Returns:
+        The int8 tower's ONNX file: the same input and output, its own fingerprint.
+
+    Raises:
+        MissingExtra: The ``onnx`` package is missing (extra ``train``).
+        TowerError: There are no faces, or the tower cannot be quantised.
+    """
+    onnx = require("onnx", "train")
+    quantization = require("onnxruntime.quantization", "train")
+    if not len(faces):
+        raise TowerError("Int8 needs training pictures to calibrate on and was given none; export without --int8.")
+
+    class Reader(quantization.CalibrationDataReader):  # type: ignore[misc, name-defined]
+        """Feeds the faces in batches."""
+
+        def __init__(self) -> None:
+            self.batches = iter(np.array_split(faces, range(_BATCH, len(faces), _BATCH)))
+
+        def get_next(self) -> Any:
+            """The next batch, or None."""
+            batch = next(self.batches, None)
+            return None if batch is None else {"pixels": np.ascontiguousarray(batch)}
+
+    with _quietly(), tempfile.TemporaryDirectory(prefix="emotions-") as folder:
+        source, target = Path(folder, "tower.onnx"), Path(folder, "int8.onnx")
+        source.write_bytes(model)
+        try:
+            quantization.quantize_static(
+                str(source),
+                str(target),
+                Reader(),
+                quant_format=quantization.QuantFormat.QDQ,
+                op_types_to_quantize=list(_KINDS),
+                per_channel=True,
+                reduce_range=True,
+                activation_type=quantization.QuantType.QInt8,
+                weight_type=quantization.QuantType.QInt8,
+                extra_options={"ActivationSymmetric": True, "WeightSymmetric": True},
+            )
+        except Exception as error:  # ONNX Runtime's exceptions share no public base class
+            raise TowerError(f"The tower cannot be quantised ({_first_line(error)}); export without --int8.") from error
+        return _with_own_card(onnx.load(str(target)), model, "int8")
+
+
+def halve(model: bytes) -> bytes:
+    """Make the float16 tower of a float32 one: half the file, and quick where a GPU computes in float16.
+
+    Args:
+        model: The ONNX file's bytes, with a tower's card.
+
+    Returns:
+        The float16 tower's ONNX file: uint8 pixels in, float32 vectors out, its own fingerprint.
+
+    Raises:
+        MissingExtra: The ``onnx`` package is missing (extra ``train``).
+        TowerError: The tower cannot be converted.
+    """
+    onnx = require("onnx", "train")
+    float16 = require("onnxruntime.transformers.float16", "train")
+    with _quietly():
+        try:
+            small = float16.convert_float_to_float16(onnx.load_from_string(model), keep_io_types=True)
+        except Exception as error:  # onnx's exceptions share no public base class
+            raise TowerError(f"The tower has no float16 form ({_first_line(error)}); export without --fp16.") from error
+        return _with_own_card(small, model, "float16")
+
+
+def _with_own_card(small: Any, model: bytes, precision: str) -> bytes:
+    """A smaller tower's file, its card naming the precision and a fingerprint of its own."""
+    onnx = require("onnx", "train")
+    properties = {entry.key: entry.value for entry in onnx.load_from_string(model).metadata_props}
+    card = json.loads(properties[CARD_KEY])
+    del small.metadata_props[:]
+    graph = small.SerializeToString(deterministic=True)
+    card["made_from"] = card["fingerprint"]
+    card["precision"] = precision
+    card["fingerprint"] = hashlib.blake2b(card["made_from"].encode() + graph, digest_size=16).hexdigest()
+    onnx.helper.set_model_props(small, {CARD_KEY: json.dumps(card)})
+    data: bytes = small.SerializeToString()
+    return data
+
+
+@contextlib.contextmanager
+def _quietly() -> Iterator[None]:
+    """Keep the advice of ONNX Runtime's tools, which is for their developers, off the terminal."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
