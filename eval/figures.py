@@ -2,15 +2,39 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
+from eval.language import ENGLISH, Words
 from eval.metrics import Scores
 from galleries.errors import require
 
 _LINES = ("#0072B2", "#D55E00", "#009E73")
 """Colours that people with any colour vision tell apart (Okabe and Ito, "Color Universal Design", 2008)."""
+
+
+@dataclass(frozen=True)
+class MapLayer:
+    """Points of a printed map.
+
+    Attributes:
+        places: float32 (N, 2) or (N, 3).
+        codes: int64 (N,), category of each.
+        names: Of the categories.
+        colours: Of the categories; used in turn where there are fewer.
+        symbols: plotly's names, as ``colours``.
+        size: Of a point, pixels.
+    """
+
+    places: NDArray[np.float32]
+    codes: NDArray[np.int64]
+    names: Sequence[str]
+    colours: Sequence[str]
+    symbols: Sequence[str]
+    size: float
 
 
 def _layout(figure: Any, **options: Any) -> Any:
@@ -25,12 +49,13 @@ def _layout(figure: Any, **options: Any) -> Any:
     return figure
 
 
-def learning_curve(history: Sequence[Mapping[str, Any]], chance: float) -> Any:
+def learning_curve(history: Sequence[Mapping[str, Any]], chance: float, words: Words = ENGLISH) -> Any:
     """Validation accuracy of every epoch, with the chance floor.
 
     Args:
         history: Rows of ``history.csv``: ``epoch``, ``val_knn``, maybe ``val_softmax``; shares 0-1.
         chance: Accuracy of guessing, 0-1.
+        words: In which language.
 
     Returns:
         A plotly Figure.
@@ -38,7 +63,7 @@ def learning_curve(history: Sequence[Mapping[str, Any]], chance: float) -> Any:
     go = require("plotly.graph_objects", "eval")
     figure = go.Figure()
     epochs = [row["epoch"] for row in history]
-    lines = (("val_knn", "k-NN vote", "solid", "circle"), ("val_softmax", "softmax", "dash", "square"))
+    lines = (("val_knn", words("knn"), "solid", "circle"), ("val_softmax", words("softmax"), "dash", "square"))
     for colour, (key, name, dash, symbol) in zip(_LINES, lines):
         if key in history[0]:
             figure.add_scatter(
@@ -49,41 +74,62 @@ def learning_curve(history: Sequence[Mapping[str, Any]], chance: float) -> Any:
                 line={"color": colour, "dash": dash},
                 marker={"symbol": symbol, "size": 8},
             )
-    figure.add_hline(y=100 * chance, line_dash="dot", line_color="#999", annotation_text="chance")
-    figure.update_xaxes(title="epoch", dtick=max(1, len(epochs) // 12))
-    figure.update_yaxes(title="validation accuracy, %", rangemode="tozero")
+    figure.add_hline(y=100 * chance, line_dash="dot", line_color="#999", annotation_text=words("chance"))
+    figure.update_xaxes(title=words("epoch"), dtick=max(1, len(epochs) // 12))
+    figure.update_yaxes(title=words("validation"), rangemode="tozero")
     return _layout(figure, height=340, showlegend="val_softmax" in history[0])
 
 
-def confusion_matrix(scores: Scores) -> Any:
+def loss_curve(history: Sequence[Mapping[str, Any]], words: Words = ENGLISH) -> Any:
+    """Training loss of every epoch.
+
+    Args:
+        history: Rows of ``history.csv``: ``epoch`` and ``loss``.
+        words: In which language.
+
+    Returns:
+        A plotly Figure.
+    """
+    go = require("plotly.graph_objects", "eval")
+    epochs = [row["epoch"] for row in history]
+    line = {"color": _LINES[2]}
+    figure = go.Figure(go.Scatter(x=epochs, y=[row["loss"] for row in history], mode="lines+markers", line=line))
+    figure.update_xaxes(title=words("epoch"), dtick=max(1, len(epochs) // 12))
+    figure.update_yaxes(title=words("loss"))
+    return _layout(figure, height=280)
+
+
+def confusion_matrix(scores: Scores, words: Words = ENGLISH) -> Any:
     """Rows of true emotions, columns of answers: the share of a row in colour, and the counts in the cells.
 
     Args:
         scores: A classification's result.
+        words: In which language.
 
     Returns:
         A plotly Figure.
     """
     go = require("plotly.graph_objects", "eval")
     counts = scores.confusion
+    names = [words.emotion(name) for name in scores.emotions]
     rates = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     labels = [[f"{100 * rate:.0f} %<br>{count}" for rate, count in zip(*row)] for row in zip(rates, counts)]
     figure = go.Figure(
         go.Heatmap(
             z=100 * rates,
-            x=list(scores.emotions),
-            y=list(scores.emotions),
+            x=names,
+            y=names,
             text=labels,
             texttemplate="%{text}",
             colorscale="Blues",
             zmin=0,
             zmax=100,
-            colorbar={"title": "% of row"},
-            hovertemplate="%{y} was called %{x}: %{z:.1f} %<extra></extra>",
+            colorbar={"title": words("of_row")},
+            hovertemplate=f"%{{y}} {words('called')} %{{x}}: %{{z:.1f}} %<extra></extra>",
         )
     )
-    figure.update_xaxes(title="answer", side="bottom")
-    figure.update_yaxes(title="true emotion", autorange="reversed")
+    figure.update_xaxes(title=words("answer"), side="bottom")
+    figure.update_yaxes(title=words("truth"), autorange="reversed")
     return _layout(figure, height=120 + 58 * len(scores.emotions))
 
 
@@ -158,3 +204,40 @@ def pair_heat_map(emotions: Sequence[str], pairs: Mapping[tuple[str, str], float
     )
     figure.update_yaxes(autorange="reversed")
     return _layout(figure, height=120 + 50 * len(emotions))
+
+
+def scatter_map(layers: Sequence[MapLayer], title: str) -> Any:
+    """A map to be printed: every category of every layer with a colour and a symbol of its own.
+
+    Args:
+        layers: References first, queries (drawn hollow) after them.
+        title: Above the map.
+
+    Returns:
+        A plotly Figure, white, with axes that bear no numbers: places on a map have no unit.
+    """
+    go = require("plotly.graph_objects", "eval")
+    figure = go.Figure()
+    for number, layer in enumerate(layers):
+        flat = layer.places.shape[1] == 2
+        for code in sorted(range(len(layer.names)), key=lambda code: -int((layer.codes == code).sum())):
+            own = layer.places[layer.codes == code].T  # (n, d) -> (d, n)
+            symbol, colour = layer.symbols[code % len(layer.symbols)], layer.colours[code % len(layer.colours)]
+            marker = {"color": colour, "symbol": symbol, "size": layer.size, "opacity": 0.6 if number == 0 else 1.0}
+            common = {"name": layer.names[code], "mode": "markers", "legendrank": 1000 + 100 * number + code}
+            if own.shape[1] and flat:
+                figure.add_trace(go.Scatter(x=own[0], y=own[1], marker=marker, **common))
+            elif own.shape[1]:
+                figure.add_trace(go.Scatter3d(x=own[0], y=own[1], z=own[2], marker=marker, **common))
+    bare = {"showticklabels": False, "zeroline": False, "title": ""}
+    figure.update_layout(
+        template="plotly_white",
+        title={"text": title, "font": {"size": 15}},
+        font={"family": "sans-serif", "size": 14},
+        margin={"l": 10, "r": 10, "t": 50, "b": 10},
+        legend={"itemsizing": "constant"},
+        xaxis=bare,
+        yaxis={**bare, "scaleanchor": "x"},
+        scene={"xaxis": bare, "yaxis": bare, "zaxis": bare, "aspectmode": "data"},
+    )
+    return figure

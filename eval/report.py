@@ -11,16 +11,19 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from eval.language import ENGLISH, Words
 from galleries.errors import require
 
 _STYLE = """
 :root { color-scheme: light dark;
-  --ink: #1d1f23; --soft: #666; --line: #ddd; --card: #f6f6f4; --good: #00694a; --bad: #a33b00; }
-@media (prefers-color-scheme: dark) {
-  :root { --ink: #e8e8e6; --soft: #a0a0a0; --line: #444; --card: #24262b; --good: #3fc79a; --bad: #ff9a5c; }
-  body { background: #17181b; } }
+  --ink: #1d1f23; --soft: #666; --line: #ddd; --card: #f6f6f4; --good: #00694a; --bad: #a33b00; --paper: #fff; }
+@media screen and (prefers-color-scheme: dark) {
+  :root { --ink: #e8e8e6; --soft: #a0a0a0; --line: #444; --card: #24262b; --good: #3fc79a; --bad: #ff9a5c;
+    --paper: #17181b; } }
 body { font: 16px/1.55 system-ui, sans-serif; color: var(--ink);
-  max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
+  background: var(--paper); max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
+body.wide { max-width: 110rem; margin-top: 1rem; }
+body.wide h1 { font-size: 1.25rem; margin: .4rem 0; } body.wide p.lead { margin: .4rem 0; }
 h1 { font-size: 1.7rem; line-height: 1.25; }
 h2 { font-size: 1.2rem; margin-top: 2.4rem; }
 p.lead { color: var(--soft); }
@@ -30,7 +33,10 @@ p.lead { color: var(--soft); }
 .tile span { color: var(--soft); font-size: .9rem; }
 table { border-collapse: collapse; }
 th, td { padding: .25rem .8rem; border-bottom: 1px solid var(--line); text-align: right; }
-th:first-child, td:first-child { text-align: left; }
+th:first-child, td:first-child, .facts td { text-align: left; }
+.facts thead { display: none; }
+h3 { font-size: 1rem; margin: 1.4rem 0 .2rem; break-after: avoid; }
+.soft { color: var(--soft); font-size: .9rem; }
 .query { display: flex; flex-wrap: wrap; gap: .5rem; align-items: flex-start;
   padding: .7rem 0; border-bottom: 1px solid var(--line); break-inside: avoid; }
 figure { margin: 0; width: 84px; font-size: .74rem; line-height: 1.25; text-align: center; color: var(--soft); }
@@ -40,6 +46,8 @@ figure.asked img { width: 96px; height: 96px; margin: 0 auto .2rem; }
 .right { color: var(--good); } .right b::before { content: "✓ "; }
 .wrong { color: var(--bad); } .wrong b::before { content: "✗ "; }
 footer { margin-top: 3rem; color: var(--soft); font-size: .85rem; }
+@media print { body { margin: 0; max-width: none; } h2 { break-after: avoid; } .tile { border: 1px solid var(--line); }
+  table, .tile, .plotly-graph-div { break-inside: avoid; } }
 """
 
 
@@ -62,21 +70,24 @@ class Evidence:
     neighbours: tuple[tuple[NDArray[np.uint8], str, float], ...]
 
 
-def page(title: str, lead: str, sections: Sequence[str]) -> str:
+def page(title: str, lead: str, sections: Sequence[str], language: str = "en", wide: bool = False) -> str:
     """Put a page together.
 
     Args:
         title: Plain text.
         lead: Plain text, one or two sentences.
         sections: HTML, in order, from the functions of this module.
+        language: Of its text, for browsers and screen readers.
+        wide: Whether it may take the whole window, as a map does.
 
     Returns:
         A whole HTML document that loads nothing from elsewhere.
     """
     return (
-        "<!doctype html>\n<html lang='en'>\n<head>\n<meta charset='utf-8'>\n"
+        f"<!doctype html>\n<html lang='{html.escape(language)}'>\n<head>\n<meta charset='utf-8'>\n"
         "<meta name='viewport' content='width=device-width, initial-scale=1'>\n"
-        f"<title>{html.escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
+        f"<title>{html.escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n"
+        f"<body class='{'wide' if wide else 'text'}'>\n"
         f"<h1>{html.escape(title)}</h1>\n<p class='lead'>{html.escape(lead)}</p>\n"
         + "\n".join(sections)
         + "\n</body>\n</html>\n"
@@ -113,30 +124,34 @@ def figures(*drawn: Optional[Any]) -> list[str]:
                     figure,
                     include_plotlyjs="inline" if not out else False,
                     full_html=False,
-                    config={"displayModeBar": False},
+                    config={"displayModeBar": False, "responsive": True},
                 )
             )
     return out
 
 
-def evidence(queries: Sequence[Evidence]) -> str:
+def evidence(queries: Sequence[Evidence], words: Words = ENGLISH) -> str:
     """Each query beside the neighbours that voted, right and wrong ones marked by sign and colour."""
     out = []
     for query in queries:
         verdict = "right" if query.answer == query.truth else "wrong"
         asked = (
-            f"<figure class='asked'>{_image(query.picture)}<span class='{verdict}'><b>{html.escape(query.answer)}</b> "
-            f"({100 * query.confidence:.0f} % of the vote)</span><br>is {html.escape(query.truth)}</figure>"
+            f"<figure class='asked'>{_image(query.picture, words)}<span class='{verdict}'>"
+            f"<b>{html.escape(words.emotion(query.answer))}</b> "
+            f"({100 * query.confidence:.0f} % {words('of_the_vote')})</span>"
+            f"<br>{words('is')} {html.escape(words.emotion(query.truth))}</figure>"
         )
         voters = "".join(
-            f"<figure>{_image(picture)}{html.escape(emotion)}<br>{distance:.3f}</figure>"
+            f"<figure>{_image(picture, words)}{html.escape(words.emotion(emotion))}<br>"
+            f"{words.number(distance, 3)}</figure>"
             for picture, emotion, distance in query.neighbours
         )
         out.append(f"<div class='query'>{asked}{voters}</div>")
     return "".join(out)
 
 
-def _image(picture: NDArray[np.uint8]) -> str:
+def _image(picture: NDArray[np.uint8], words: Words) -> str:
     stored = picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
     _, data = cv2.imencode(".png", stored)
-    return f"<img alt='face' src='data:image/png;base64,{base64.b64encode(data.tobytes()).decode()}'>"
+    alt = html.escape(words("face"))
+    return f"<img alt='{alt}' src='data:image/png;base64,{base64.b64encode(data.tobytes()).decode()}'>"
