@@ -126,7 +126,8 @@ def predict_without(
     wanted = min(len(gallery), n_neighbors + max(own_counts.values(), default=0))
     distances, found = gallery.kneighbors(vectors, wanted)
     asked = np.array(list(subjects), object)[:, None]
-    other = (names[found] != asked) | np.equal(asked, None)
+    unnamed = np.array([name is None for name in subjects])[:, None]
+    other = (names[found] != asked) | unnamed
     k = int(min(n_neighbors, other.sum(axis=1).min()))
     places = np.argsort(~other, axis=1, kind="stable")[:, :k]  # the first k of other people, in their order
     distances, found = np.take_along_axis(distances, places, axis=1), np.take_along_axis(found, places, axis=1)
