@@ -8,7 +8,12 @@ from typing import Any, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from eval.intervals import wilson
 from galleries.errors import DataError, require
+from siamese.one_vs_rest import one_vs_rest_counts, one_vs_rest_floor, one_vs_rest_mean
+
+MEASURES = ("precision", "recall", "f1")
+"""What is told of each emotion; averaged over emotions, plainly (macro) or by their pictures (weighted)."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,27 @@ class Scores:
     confusion: NDArray[np.int64]
     emotions: tuple[str, ...]
 
+    def macro(self, measure: str) -> float:
+        """Plain mean of ``"precision"``, ``"recall"`` or ``"f1"`` over the emotions that occur or were named."""
+        met = (self.confusion.sum(0) + self.confusion.sum(1)) > 0
+        return float(np.mean([getattr(entry, measure) for entry, is_met in zip(self.classes, met) if is_met]))
+
+    def weighted(self, measure: str) -> float:
+        """Mean of ``"precision"``, ``"recall"`` or ``"f1"``, each emotion weighed by its pictures."""
+        return float(sum(getattr(entry, measure) * entry.support for entry in self.classes) / self.n)
+
+    def overall(self, name: str) -> float:
+        """A number by its name in a result's JSON: ``accuracy``, ``balanced_accuracy``, ``macro_f1`` …"""
+        kind, _, measure = name.partition("_")
+        if kind in ("macro", "weighted"):
+            return self.macro(measure) if kind == "macro" else self.weighted(measure)
+        return float(getattr(self, name))
+
+    def rates(self) -> NDArray[np.float64]:
+        """The confusion matrix as shares of its rows, float64 (C, C); a row without pictures is 0."""
+        shares: NDArray[np.float64] = self.confusion / np.maximum(self.confusion.sum(axis=1, keepdims=True), 1)
+        return shares
+
     def to_json(self) -> dict[str, Any]:
         """The result as a plain dict."""
         return {
@@ -66,12 +92,14 @@ class Scores:
             "accuracy": self.accuracy,
             "interval_95": list(self.interval),
             "balanced_accuracy": self.balanced_accuracy,
-            "macro_f1": self.macro_f1,
+            **{f"macro_{measure}": self.macro(measure) for measure in MEASURES},
+            **{f"weighted_{measure}": self.weighted(measure) for measure in MEASURES},
             "chance": self.chance,
             "majority": self.majority,
             "classes": [vars(score) for score in self.classes],
             "emotions": list(self.emotions),
             "confusion": self.confusion.tolist(),
+            "confusion_rates": self.rates().tolist(),
         }
 
 
@@ -116,20 +144,48 @@ def score(truth: Sequence[str], answers: Sequence[str], emotions: Sequence[str])
     )
 
 
-def wilson(right: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Wilson score interval of a share.
+@dataclass(frozen=True)
+class OneVsRest:
+    """The siamese paper's table: each emotion against all others.
 
-    Args:
-        right: Successes, 0 … n.
-        n: Trials, at least 1.
-        confidence: 0-1.
-
-    Returns:
-        Lower and upper bound, 0-1.
+    Attributes:
+        emotions: Names of the C rows.
+        counts: int64 (C, 4): TP, TN, FP, FN.
+        mean: Mean of (TP + TN) / all, what the paper calls precision; 0-1.
+        floor: The same for never saying yes.
+        multi_class: Share of right answers among all emotions, 0-1.
+        chance: Of naming one of them at random.
     """
-    stats = require("scipy.stats", "eval")
-    interval = stats.binomtest(right, n).proportion_ci(confidence, method="wilson")
-    return float(interval.low), float(interval.high)
+
+    emotions: tuple[str, ...]
+    counts: NDArray[np.int64]
+    mean: float
+    floor: float
+    multi_class: float
+    chance: float
+
+    def rows(self) -> list[tuple[str, int, int, int, int, float]]:
+        """Emotion, TP, TN, FP, FN and (TP + TN) / all."""
+        shares = self.counts[:, :2].sum(axis=1) / np.maximum(self.counts.sum(axis=1), 1)
+        return [(name, *row, share) for name, row, share in zip(self.emotions, self.counts.tolist(), shares.tolist())]
+
+    def to_json(self) -> dict[str, Any]:
+        """The table as a plain dict."""
+        keys = ("emotion", "tp", "tn", "fp", "fn", "accuracy")
+        return {
+            "mean": self.mean,
+            "floor": self.floor,
+            "multi_class": self.multi_class,
+            "chance": self.chance,
+            "emotions": [dict(zip(keys, row)) for row in self.rows()],
+        }
+
+
+def one_vs_rest(scores: Scores) -> OneVsRest:
+    """A classification in the paper's form, beside the multi-class accuracy and with both floors."""
+    size = len(scores.emotions)
+    mean, floor = one_vs_rest_mean(scores.confusion), one_vs_rest_floor(size)
+    return OneVsRest(scores.emotions, one_vs_rest_counts(scores.confusion), mean, floor, scores.accuracy, scores.chance)
 
 
 def scores_from_json(data: Mapping[str, Any]) -> Scores:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import sys
 import tempfile
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Optional
 import typer
 
 from emotions_cli import console
-from galleries.errors import require
+from galleries.errors import ConfigError, require
 
 app = typer.Typer(
     add_completion=False,
@@ -72,6 +73,45 @@ def training(
     )
     spread = f"{min(speed.ratios):.2f}-{max(speed.ratios):.2f}"
     console.out.print(f"ratio {speed.ratio:.2f} (rounds: {spread}); 1.00 would be no overhead at all.")
+
+
+@app.command(epilog="Example:  emotions benchmark evaluation runs/first/gallery")
+def evaluation(
+    gallery: Path = typer.Argument(..., help="The gallery's folder, such as runs/first/gallery."),
+    data: Optional[str] = typer.Option(None, help="Data set to ask about. [default: that of the gallery's run]"),
+    split: str = typer.Option("test", help="The part to ask about: test, val, train or all."),
+    neighbors: int = typer.Option(15, "--neighbors", "-k", help="How many references are searched for."),
+    rounds: int = typer.Option(3, help="Measurements of each side."),
+    json: bool = typer.Option(False, "--json", help="Print the result as JSON."),
+) -> None:
+    """Evaluating a gallery, against its bare tower on prepared batches and a bare FAISS search.
+
+    All take turns, so that other work on the machine slows each. The toolkit's side audits, prepares pictures, runs the
+    tower, votes and scores; the last row adds MAP@R and the bootstrap intervals.
+    """
+    require("sklearn", "eval")
+    from emotions_cli.evaluation import PLAIN, open_test
+    from eval.evaluation_benchmark import benchmark_evaluation
+
+    test = open_test(gallery, None, {**PLAIN, "data": data})
+    if split not in test.parts or not len(test.parts[split]):
+        raise ConfigError(f"{split!r} is no part of the split, or an empty one; choose test, val, train or all.")
+    with console.bar("measuring") as progress:
+        speed = benchmark_evaluation(
+            test.gallery, test.encoder, test.dataset, test.parts[split], neighbors, rounds, progress
+        )
+    if json:
+        console.print_json(speed.to_json())
+        return
+    rows = [["bare tower + bare FAISS", f"{speed.bare:.2f}", "1.00", ""]]
+    for name, seconds, ratios in (
+        ("audit, tower, vote, scores", speed.voting, speed.voting_ratios),
+        ("with MAP@R and intervals", speed.whole, speed.whole_ratios),
+    ):
+        spread = f"{min(ratios):.2f}-{max(ratios):.2f}"
+        rows.append([name, f"{seconds:.2f}", f"{statistics.median(ratios):.2f}", spread])
+    title = f"{speed.queries:,} pictures on {speed.references:,} references, k = {speed.n_neighbors}, {rounds} rounds"
+    console.table(title, ["", "seconds (median)", "ratio", "rounds"], rows)
 
 
 if __name__ == "__main__":

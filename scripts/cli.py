@@ -12,9 +12,19 @@ from typing import List, Optional
 COMMANDS = {
     "data": "recognise a data set; counts per emotion and split; a contact sheet",
     "train": "train a tower, build its gallery, test it",
-    "gallery": "build, add to, remove from, relabel or describe a gallery",
+    "curriculum": "pairs of emotions from similar to distinct, then one emotion more at a time",
+    "orders": "does it matter which pairs of emotions come first? every order at equal budget",
+    "folds": "one tower in folds, under several ways to split: how much is people seen twice?",
+    "gallery": "build a gallery, change it, take a change back, see what it holds",
     "query": "which emotion is this face, and which faces say so?",
-    "benchmark": "training speed against a bare PyTorch loop",
+    "video": "the emotions of a film, a camera, a stream or a folder of pictures, person by person",
+    "evaluate": "how often a gallery is right on pictures it has not seen: intervals, leaks, confusions",
+    "fewshot": "how far do a few pictures of each emotion carry, on new people and new emotions?",
+    "visualize": "a gallery as a map: who lies near whom, and which face is it?",
+    "report": "a run as one page to send to a supervisor",
+    "export": "what a device needs of a run, in one folder or zip, checked as it is written",
+    "benchmark": "how fast training and evaluation are, against a bare loop in the same run",
+    "doctor": "is this machine fit for it, and what to do about what is missing",
     "demo": "the whole path in three minutes, on faces the project draws itself",
 }
 """Every command, with what it is for, in the order a person meets them."""

@@ -12,6 +12,7 @@ from emotions_cli import console
 from galleries.errors import SplitError
 
 if TYPE_CHECKING:
+    from eval.leakage import LeakageReport
     from siamese.datasets import FaceDataset
     from siamese.splits import Split
 
@@ -28,6 +29,9 @@ def data(
     seed: int = typer.Option(0, help="Of the split and of the sheet's choice."),
     sheet: Optional[Path] = typer.Option(None, help="Write a contact sheet (PNG): a row of faces an emotion."),
     skipped: Optional[Path] = typer.Option(None, help="Write the skipped pictures and why (tab-separated)."),
+    audit: bool = typer.Option(
+        False, "--audit", help="What crosses the split: people, sequences, copies, near copies; conflicting labels."
+    ),
     save_split: Optional[Path] = typer.Option(None, help="Write the split (JSON) for --split of other commands."),
     json: bool = typer.Option(False, "--json", help="Print the result as JSON."),
 ) -> None:
@@ -56,8 +60,12 @@ def data(
     if save_split is not None and made is not None:
         made.save(save_split, dataset)
         written.append(save_split)
+    found = _audit(dataset, made) if audit else None
     if json:
-        console.print_json({"path": path, **_facts(dataset, made), "notes": notes, "written": list(map(str, written))})
+        told = {} if found is None else {"audit": found.to_json()}
+        console.print_json(
+            {"path": path, **_facts(dataset, made), **told, "notes": notes, "written": list(map(str, written))}
+        )
         return
     _print_counts(dataset, made)
     for note in notes:
@@ -66,8 +74,30 @@ def data(
         where = f"; the list is in {skipped}" if skipped else "; --skipped FILE writes the list"
         first = dataset.skipped[0]
         console.warn(f"{len(dataset.skipped)} pictures skipped, the first: {first.source}: {first.reason}{where}.")
+    if found is not None:
+        _tell_audit(found)
     for name in written:
         console.say(f"wrote {name}")
+
+
+def _audit(dataset: FaceDataset, made: Optional[Split]) -> LeakageReport:
+    """What crosses the split, near copies too."""
+    from eval.leakage import audit
+
+    if made is None:
+        raise SplitError(f"{dataset.name} has no split to be audited; choose one with --split.")
+    return audit(dataset, made, near=True)
+
+
+def _tell_audit(found: LeakageReport) -> None:
+    rows = [
+        ["exact copies of training pictures", found.val_copies, found.test_copies],
+        ["near copies", found.val_near, found.test_near],
+        ["known in any way", len(found.leaking) - found.test_leaking, found.test_leaking],
+    ]
+    console.table("audit: CLEAN" if found.is_clean else "audit: LEAKING", ["", "val", "test"], rows)
+    for sentence in found.sentences():
+        console.out.print(sentence, markup=False)
 
 
 def _print_counts(dataset: FaceDataset, split: Optional[Split]) -> None:

@@ -34,6 +34,7 @@ def run(
     """Make the folds of every method, train and test each; what an earlier session did is read."""
     from eval.fold_trial import run_fold, summarise_folds
 
+    console.hush_libraries()
     pick_device(device)
     set_threads(threads)
     try:

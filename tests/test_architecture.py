@@ -16,7 +16,10 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = {"galleries": "galleries", "siamese": "siamese", "eval": "eval", "emotions_cli": "scripts"}
 SOURCES = sorted(path for folder in PACKAGES.values() for path in (ROOT / folder).rglob("*.py"))
 LEARNING = ("torch", "torchvision", "pytorch_metric_learning", "sklearn", "scipy", "plotly", "umap", "lightning_fabric")
-COMMANDS = ("data", "train", "gallery", "query", "benchmark", "demo")
+COMMANDS = (
+    "data", "train", "curriculum", "orders", "folds", "gallery", "query", "video", "evaluate", "fewshot",
+    "visualize", "report", "export", "benchmark", "doctor", "demo",
+)  # fmt: skip
 
 pytest.importorskip("emotions_cli", reason="the project is not installed (pip install -e .)")
 

@@ -382,7 +382,7 @@ def test_vectors_that_are_no_numbers(
 
 def test_training_that_leaves_the_numbers(run: Run, faces: Path, tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="the learning part is not installed")
-    options = ["--lr", 100, "--epochs", 20, "--loss", "supcon", *SMALL]
+    options = ["--lr", 100, "--epochs", 20, "--loss", "supcon", "--sampler", "pk", *SMALL]
     assert "--lr" in refused(run("train", "--data", faces, "--out", tmp_path / "run", *options))
     assert not (tmp_path / "run" / "gallery").exists()
 

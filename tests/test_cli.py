@@ -260,7 +260,7 @@ def test_data_counts_what_cannot_be_split(run: Run, tmp_path: Path) -> None:
 def test_a_run_is_a_folder_of_plain_files(trained: Path) -> None:
     assert {path.name for path in trained.iterdir()} >= RUN_FILES
     assert {path.name for path in (trained / "gallery").iterdir()} == {
-        "gallery.json", "index.faiss", "references.jsonl", "thumbnails.npy", "tower.onnx"
+        "gallery.json", "index.faiss", "references.jsonl", "thumbnails.npy", "tower.onnx", "log.jsonl"
     }  # fmt: skip
     result = json.loads((trained / "result.json").read_text())
     split = json.loads((trained / "split.json").read_text())

@@ -48,6 +48,9 @@ def test_people_copies_and_conflicts_are_counted() -> None:
     assert report.copies.tolist() == [5, 6]
     assert (report.val_copies, report.test_copies) == (0, 2)
     assert (report.distinct, report.duplicate_groups, report.conflicting_groups) == (5, 3, 1)
+    assert report.leaking.tolist() == [5, 6]  # both for their copies; 6 for the person too
+    assert (report.test_leaking, report.test_size, report.conflicts) == (2, 3, 1)
+    assert report.near is None
     assert not report.is_clean
     assert report.to_json()["subjects"] == ["s2"]
     words = " ".join(report.sentences())
@@ -88,7 +91,11 @@ def test_fer2013_as_published(fer2013: FaceDataset) -> None:
     split = make_split(fer2013)
     assert split.method == "official"
     assert [len(rows) for rows in split.parts().values()] == [28697, 3588, 3589]
-    report = audit(fer2013, split)
+    report = audit(fer2013, split, near=True)
+    assert report.test_near == 100
+    assert report.test_leaking == report.test_copies + report.test_near
+    assert report.blank == 13
+    assert report.conflicts > 40
     # 568 with a blank test picture, 57 groups with the blank one, 34,034 with two blank pictures
     assert (report.val_copies, report.test_copies) == (279, 288)
     assert report.conflicting_groups == 56

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eval.metrics import score, scores_from_json, wilson
+from eval.intervals import mean_interval, wilson
+from eval.metrics import one_vs_rest, score, scores_from_json
 from galleries.errors import DataError
 
 sklearn = pytest.importorskip("sklearn.metrics", reason="scikit-learn is not installed (extra [eval])")
@@ -113,3 +114,19 @@ def test_without_sklearn_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setitem(sys.modules, "sklearn.metrics", absent)
     with pytest.raises(MissingExtra, match=r"siamese-emotions\[eval\]"):
         score(["anger"], ["anger"], NAMES)
+
+
+def test_one_vs_rest_stands_beside_the_multi_class_accuracy_and_both_floors() -> None:
+    table = one_vs_rest(score(["a", "a", "b", "c"], ["a", "b", "b", "a"], ["a", "b", "c"]))
+    assert table.rows() == [("a", 1, 1, 1, 1, 0.5), ("b", 1, 2, 1, 0, 0.75), ("c", 0, 3, 0, 1, 0.75)]
+    assert table.mean == pytest.approx(2 / 3)
+    assert (table.multi_class, table.chance) == (0.5, pytest.approx(1 / 3))
+    assert table.floor == pytest.approx(2 / 3)
+    assert table.to_json()["emotions"][1] == {"emotion": "b", "tp": 1, "tn": 2, "fp": 1, "fn": 0, "accuracy": 0.75}
+
+
+def test_a_mean_s_interval_is_student_s() -> None:
+    """t for one degree of freedom and 95 % is 12.706."""
+    low, high = mean_interval([0.4, 0.6]) or (0, 0)
+    assert (low, high) == pytest.approx((0.5 - 12.706 * 0.1, 0.5 + 12.706 * 0.1), abs=1e-4)
+    assert mean_interval([0.4]) is None

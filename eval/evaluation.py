@@ -1,0 +1,149 @@
+"""A gallery's evaluation: all numbers of a test with their intervals and floors, as is and without what leaks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Optional
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eval.held_out import HeldOut, answer, pick
+from eval.intervals import Bootstrap
+from eval.metrics import OneVsRest, Scores, one_vs_rest
+from eval.neighbor_sweep import NeighborSweep, sweep_neighbors
+from eval.retrieval import RECALL_AT, Retrieval, RetrievalScores, retrieve
+from eval.score_intervals import ScoreIntervals, score_intervals
+from eval.without_class import ClassStudy, study_without
+from galleries.gallery import Gallery
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The numbers of some queries.
+
+    Attributes:
+        scores: Of the vote.
+        intervals: Their 95 % bootstrap intervals.
+        retrieval: Of the order of the references.
+    """
+
+    scores: Scores
+    intervals: ScoreIntervals
+    retrieval: RetrievalScores
+
+    @property
+    def one_vs_rest(self) -> OneVsRest:
+        """The siamese paper's table of the vote."""
+        return one_vs_rest(self.scores)
+
+    def to_json(self) -> dict[str, Any]:
+        """All numbers as a plain dict."""
+        return {
+            **self.scores.to_json(),
+            "intervals": self.intervals.to_json(),
+            "one_vs_rest": self.one_vs_rest.to_json(),
+            "retrieval": self.retrieval.to_json(),
+        }
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A gallery's evaluation.
+
+    Attributes:
+        n_neighbors: How many voted.
+        weights: How they were weighed.
+        whole: All queries.
+        without_leaks: Those of which the gallery knows nothing: no copy, person or film; None if that is all or none.
+        leaking: Whether it knows any.
+        known: How many it knows.
+        leakage: What leaks, in words.
+    """
+
+    n_neighbors: int
+    weights: str
+    whole: Judged
+    without_leaks: Optional[Judged]
+    leaking: bool
+    known: int
+    leakage: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """All numbers as a plain dict."""
+        return {
+            "n_neighbors": self.n_neighbors,
+            "weights": self.weights,
+            "leaking": self.leaking,
+            "known": self.known,
+            "leakage": list(self.leakage),
+            "knn": self.whole.to_json(),
+            "knn_without_leaks": None if self.without_leaks is None else self.without_leaks.to_json(),
+        }
+
+
+def evaluate(
+    gallery: Gallery, queries: HeldOut, n_neighbors: int, weights: str = "distance", seed: int = 0
+) -> Evaluation:
+    """Ask a gallery about queries, and judge its vote and its order of references.
+
+    Args:
+        gallery: The references.
+        queries: From :func:`eval.held_out.held_out`.
+        n_neighbors: k of the vote.
+        weights: Of the vote.
+        seed: Of the bootstrap.
+    """
+    found = answer(gallery, queries, n_neighbors, weights, RECALL_AT[-1])
+    ranked = retrieve(gallery, queries.vectors, queries.truth, found.indices)
+    emotions = list(found.emotions)
+
+    def judged(scores: Scores, places: NDArray[np.int64]) -> Judged:
+        people = None if queries.subjects is None else pick(queries.subjects, places)
+        draws = Bootstrap.draw(len(places), people, seed)
+        intervals = score_intervals(pick(queries.truth, places), pick(found.said, places), emotions, draws)
+        return Judged(scores, intervals, _summary(ranked, draws, places, len(queries.truth)))
+
+    fresh = np.flatnonzero(~queries.leaks)
+    return Evaluation(
+        n_neighbors,
+        weights,
+        judged(found.knn, np.arange(len(queries.truth))),
+        None if found.without_leaks is None else judged(found.without_leaks, fresh),
+        queries.leaking,
+        int(queries.leaks.sum()),
+        tuple(queries.sentences()),
+    )
+
+
+def _summary(ranked: Retrieval, draws: Bootstrap, places: NDArray[np.int64], size: int) -> RetrievalScores:
+    kept = np.zeros(size, bool)
+    kept[places] = True
+    return ranked.summary(draws, kept)
+
+
+def choose_neighbors(gallery: Gallery, validation: HeldOut, weights: str = "distance") -> NeighborSweep:
+    """Choose how many neighbours vote on validation pictures of which the gallery knows nothing.
+
+    Where it knows all their people or films, those that it does not know themselves are asked about.
+
+    Raises:
+        DataError: It knows every validation picture.
+    """
+    fresh = np.flatnonzero(~validation.leaks)
+    if not len(fresh):
+        fresh = np.flatnonzero(~validation.seen)
+    return sweep_neighbors(gallery, validation.vectors[fresh], pick(validation.truth, fresh), weights)
+
+
+def evaluate_without(
+    gallery: Gallery, queries: HeldOut, left_out: list[str], n_neighbors: int, weights: str = "distance", seed: int = 0
+) -> ClassStudy:
+    """The test with and without some classes, on the queries of which the gallery knows nothing (if there are any)."""
+    fresh = np.flatnonzero(~queries.leaks)
+    if not len(fresh):
+        fresh = np.arange(len(queries.truth))
+    people = None if queries.subjects is None else pick(queries.subjects, fresh)
+    draws = Bootstrap.draw(len(fresh), people, seed)
+    truth = pick(queries.truth, fresh)
+    return study_without(gallery, queries.vectors[fresh], truth, left_out, n_neighbors, draws, weights)

@@ -1,0 +1,78 @@
+"""How many neighbours should vote: tried on validation, and fixed before the test is looked at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from galleries.errors import DataError
+from galleries.gallery import Gallery
+from galleries.voting import decide, vote
+
+MOST = 51
+"""The largest number of neighbours that is tried; from 1 in steps of 2."""
+
+
+@dataclass(frozen=True)
+class NeighborSweep:
+    """Validation accuracy of several numbers of neighbours.
+
+    Attributes:
+        tried: The numbers, rising.
+        accuracies: Share of right answers of each, 0-1.
+        chosen: The best of them; among equals the smallest.
+        pictures: Validation pictures that were asked about.
+    """
+
+    tried: tuple[int, ...]
+    accuracies: tuple[float, ...]
+    chosen: int
+    pictures: int
+
+    @property
+    def best(self) -> float:
+        """Validation accuracy of the chosen one."""
+        return self.accuracies[self.tried.index(self.chosen)]
+
+    def to_json(self) -> dict[str, Any]:
+        """The result as a plain dict."""
+        return {**vars(self), "tried": list(self.tried), "accuracies": list(self.accuracies), "best": self.best}
+
+
+def sweep_neighbors(
+    gallery: Gallery, vectors: NDArray[np.float32], truth: Sequence[str], weights: str = "distance"
+) -> NeighborSweep:
+    """Try 1, 3, 5 … 51 neighbours on validation pictures.
+
+    Args:
+        gallery: The references.
+        vectors: float32 (V, D).
+        truth: Their V emotions.
+        weights: Of the vote.
+
+    Raises:
+        DataError: There are no pictures.
+    """
+    if not len(vectors):
+        raise DataError(
+            "No validation picture is left to choose the number of neighbours on; give one with --neighbors."
+        )
+    tried = tuple(range(1, min(MOST, len(gallery)) + 1, 2))
+    distances, indices = gallery.kneighbors(vectors, tried[-1])
+    labels = gallery.labels[indices]
+    codes = {name: code for code, name in enumerate(gallery.emotions)}
+    own = np.array([codes.get(name, -1) for name in truth])
+    accuracies = tuple(
+        float((decided(distances[:, :k], labels[:, :k], len(codes), weights) == own).mean()) for k in tried
+    )
+    return NeighborSweep(tried, accuracies, tried[int(np.argmax(accuracies))], len(vectors))
+
+
+def decided(
+    distances: NDArray[np.float32], labels: NDArray[np.int64], n_classes: int, weights: str
+) -> NDArray[np.int64]:
+    """The emotion that the neighbours (B, k) vote for: int64 (B,)."""
+    return decide(vote(distances, labels, n_classes, weights), distances, labels)
