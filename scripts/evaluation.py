@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Dict, Optional
 import numpy as np
 
 from emotions_cli import console
+from emotions_cli.run_around import run_around
 from galleries.encoder import OnnxEncoder
 from galleries.errors import ConfigError, DataError, EmotionsError, GalleryError
 from galleries.gallery import DEFAULT_NEIGHBORS, Gallery
@@ -70,18 +71,18 @@ def open_test(path: Path, tower: Optional[Path], options: Dict[str, Any]) -> Gal
     opened = open_recognizer(path, tower, whole=True)
     gallery, encoder = opened.gallery, opened.encoder
     assert isinstance(encoder, OnnxEncoder)
-    run = _run_of(path)
+    run = run_around(path)
     data, form, ferplus = options["data"], options["format"], options["ferplus"]
     if data is None:
         if run is None:
             raise GalleryError(f"{path} does not lie in a run, so say with --data what it is to be asked about.")
-        data, form, ferplus = run["data"], run["format"], run["ferplus"]
+        data, form, ferplus = run.data, form or run.format, ferplus or run.ferplus
     with console.bar("reading pictures") as progress:
         dataset = load_dataset(data, form, ferplus=ferplus, progress=progress)
     kept = path.parent / "split.json"
     of_run = run is not None and options["data"] is None
-    if run is not None and of_run and run["emotions"] is not None:
-        dataset = dataset.select(run["emotions"])
+    if run is not None and of_run and run.emotions is not None:
+        dataset = dataset.select(run.emotions)
     split_by = options["split_by"]
     if split_by is None:
         split_by = str(kept) if of_run and kept.is_file() else "auto"
@@ -89,7 +90,7 @@ def open_test(path: Path, tower: Optional[Path], options: Dict[str, Any]) -> Gal
     wanted = options["emotions"].split(",") if options["emotions"] else _shared(dataset, gallery, path)
     dataset, split = narrow(dataset, split, dataset.select(wanted).emotions)
     parts = {**split.parts(), "all": np.arange(len(dataset))}
-    k = DEFAULT_NEIGHBORS if run is None else run["n_neighbors"]
+    k = DEFAULT_NEIGHBORS if run is None else run.n_neighbors
     return GalleryTest(path, gallery, encoder, dataset, parts, split.method, min(k, len(gallery)))
 
 
@@ -102,23 +103,6 @@ def _shared(dataset: Any, gallery: Gallery, path: Path) -> list[str]:
     if left:
         console.warn(f"{', '.join(left)} of {dataset.name} is not in the gallery and is left out.")
     return shared
-
-
-def _run_of(path: Path) -> Optional[Dict[str, Any]]:
-    """What the run around a gallery was asked for; None if it lies in none."""
-    import json
-
-    try:
-        values = json.loads((path.parent / "run.json").read_text(encoding="utf-8"))
-        return {
-            "data": str(values["data"]),
-            "format": values.get("format"),
-            "ferplus": values.get("ferplus"),
-            "emotions": values.get("emotions"),
-            "n_neighbors": int(values["training"].get("n_neighbors", DEFAULT_NEIGHBORS)),
-        }
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return None
 
 
 @dataclass(frozen=True)

@@ -9,28 +9,10 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 import numpy as np
 
 from emotions_cli import console
+from emotions_cli.run_around import RunAround, run_around
 from galleries.encoder import OnnxEncoder, load_encoder
 from galleries.errors import ConfigError, DataError, GalleryError, SplitError, TowerError
 from galleries.gallery import DEFAULT_NEIGHBORS, Gallery
-
-
-@dataclass
-class RunAround:
-    """The run that a tower or gallery lies in.
-
-    Attributes:
-        folder: Where it is.
-        data: The data set it was trained on.
-        format: Its layout, if forced.
-        ferplus: FER+ votes laid over it, or None.
-        n_neighbors: How many references vote in its gallery.
-    """
-
-    folder: Path
-    data: str
-    format: Optional[str]
-    ferplus: Optional[str]
-    n_neighbors: int
 
 
 @dataclass
@@ -70,7 +52,7 @@ def open_task(path: Path, options: Dict[str, Any]) -> FewShotTask:
     from siamese.datasets import load_dataset
 
     encoder = load_encoder(path)
-    run = _run_around(path)
+    run = run_around(path)
     gallery = _own_gallery(path, encoder) if options["against_gallery"] else None
     data, form, ferplus = options["data"], options["format"], options["ferplus"]
     if data is None:
@@ -97,26 +79,6 @@ def open_task(path: Path, options: Dict[str, Any]) -> FewShotTask:
         gallery,
         DEFAULT_NEIGHBORS if run is None else run.n_neighbors,
     )
-
-
-def _run_around(path: Path) -> Optional[RunAround]:
-    """The run that a path is, or lies in; None if there is none."""
-    import json
-
-    for folder in (path, path.parent):
-        try:
-            values = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-            training = values["training"]
-            return RunAround(
-                folder,
-                str(values["data"]),
-                values.get("format"),
-                values.get("ferplus"),
-                int(training.get("n_neighbors", DEFAULT_NEIGHBORS)),
-            )
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            continue
-    return None
 
 
 def _own_gallery(path: Path, encoder: OnnxEncoder) -> Gallery:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Dict, List, Optional
 import typer
 
 from emotions_cli import console
+from emotions_cli.run_around import run_around
 from galleries.errors import ConfigError, DataError, require, unknown_name
 
 if TYPE_CHECKING:
@@ -95,7 +96,8 @@ def _draw(
 
     laid = None
     if asked["data"] is None and asked["part"] is None:
-        held, k = Gallery.load(path), _run_neighbors(path) or DEFAULT_NEIGHBORS
+        run = run_around(path)
+        held, k = Gallery.load(path), DEFAULT_NEIGHBORS if run is None else run.n_neighbors
     else:
         held, k, laid = _queries(path, tower, asked)
     with console.bar(f"finding neighbours, then {chosen['method']}") as progress:
@@ -138,15 +140,6 @@ def _queries(path: Path, tower: Optional[Path], asked: Dict[str, Any]) -> tuple[
             np.ascontiguousarray(dataset.batch(rows, THUMBNAIL)[:, 0]),  # (Q, 1, h, w) -> (Q, h, w)
         ),
     )
-
-
-def _run_neighbors(path: Path) -> Optional[int]:
-    """How many vote in the run that the gallery lies in; None if it lies in none."""
-    try:
-        k = _read(path.parent / "run.json")["training"]["n_neighbors"]
-        return k if isinstance(k, int) and k >= 1 else None
-    except (KeyError, TypeError):
-        return None
 
 
 def _datasets(path: Path, gallery: Gallery) -> Optional[List[str]]:

@@ -1,0 +1,50 @@
+"""The run that a tower or a gallery lies in, read without torch: what its data was, and how many vote."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Optional, Tuple
+
+from galleries.gallery import DEFAULT_NEIGHBORS
+
+
+@dataclass(frozen=True)
+class RunAround:
+    """What a run says of itself in its ``run.json``.
+
+    Attributes:
+        folder: Where it is.
+        data: The data set it was trained on.
+        format: Its layout, if forced.
+        ferplus: FER+ votes laid over it, or None.
+        emotions: The emotions kept, or None for all.
+        n_neighbors: How many references vote in its gallery.
+    """
+
+    folder: Path
+    data: str
+    format: Optional[str]
+    ferplus: Optional[str]
+    emotions: Optional[Tuple[str, ...]]
+    n_neighbors: int
+
+
+def run_around(path: Path) -> Optional[RunAround]:
+    """The run that a path is, or lies in; None if there is none that can be read."""
+    for folder in (path, path.parent):
+        try:
+            values = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+            emotions = values.get("emotions")
+            return RunAround(
+                folder,
+                str(values["data"]),
+                values.get("format"),
+                values.get("ferplus"),
+                None if emotions is None else tuple(map(str, emotions)),
+                max(1, int(values["training"].get("n_neighbors", DEFAULT_NEIGHBORS))),
+            )
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            continue
+    return None
