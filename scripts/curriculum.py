@@ -21,6 +21,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
     "(then)  emotions query runs/growing/final/gallery photo.jpg"
 )
 def curriculum(
+    context: typer.Context,
     data: given.Data = None,
     tower: given.TowerName = None,
     recipe: given.Recipe = None,
@@ -73,23 +74,13 @@ def curriculum(
     require("sklearn", "eval")
     from emotions_cli import curriculum_run, training_run
     from siamese.curriculum.config import CurriculumConfig
-    from siamese.curriculum.record import read_request
+    from siamese.curriculum.record import CURRICULUM_FILE, read_request
 
     if resume is not None:
         folder = resume
         request, config = read_request(folder)
     else:
-        options = {
-            "tower": tower,
-            "loss": loss,
-            "batch_size": batch_size,
-            "lr": lr,
-            "optimizer": optimizer,
-            "input_size": input_size,
-            "precision": precision,
-            "seed": seed,
-        }
-        name, training = training_run.find_config(recipe, tower, options)
+        name, training = given.recipe_from(context.params, leave=["epochs"])
         if order != "mixed" and training.sampler == "shuffle":
             training = training.with_options(sampler="pairs")
         config = CurriculumConfig(
@@ -107,12 +98,12 @@ def curriculum(
             epochs,
             per_class,
         )
-        places = {"format": format, "ferplus": ferplus, "split": split, "ratios": ratios, "init": init}
+        asked = dict(context.params)
         if emotions is None and growth not in ("best", "paper"):
-            emotions = growth
-        request = given.request_from(name, training, data, places, emotions)
+            asked["emotions"] = growth
+        request = given.request_from(asked, name, training)
         folder = console.fresh_folder(out, f"curriculum-{training_run.run_stem(request)}")
-    with curriculum_run.refusal_leaves_nothing(folder, resume is not None):
+    with training_run.refusal_leaves_nothing(folder, CURRICULUM_FILE, resume is not None):
         course = curriculum_run.prepare(request, config, folder, prior, device, threads, json, resume is not None)
         record = curriculum_run.run(course)
     report = curriculum_run.finish(course, record, thumbnails)

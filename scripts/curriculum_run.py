@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional, Sequence
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence
 
 from emotions_cli import console
 from emotions_cli.curriculum_progress import CurriculumTerminal, stage_bar
-from emotions_cli.run_ending import finish_run, json_text, print_report, tell_one_vs_rest
+from emotions_cli.run_ending import finish_run, print_report, tell_one_vs_rest
 from emotions_cli.training_run import PreparedRun, prepare_run
 from galleries.atomic import write_bytes, write_text
-from galleries.errors import EmotionsError
 from siamese.checkpoint import CARD_FILE, WEIGHTS_FILE, load_checkpoint
 from siamese.curriculum.config import CurriculumConfig
 from siamese.curriculum.course import Curriculum
@@ -32,17 +30,6 @@ if TYPE_CHECKING:
 PRIOR_FILE = "prior.toml"
 FINAL = "final"
 PAGE = "curriculum.html"
-
-
-@contextmanager
-def refusal_leaves_nothing(folder: Path, resume: bool) -> Iterator[None]:
-    """Remove a new curriculum's folder if it is refused before its first stage began."""
-    try:
-        yield
-    except EmotionsError:
-        if not resume and not (folder / CURRICULUM_FILE).exists():
-            shutil.rmtree(folder, ignore_errors=True)
-        raise
 
 
 @dataclass
@@ -119,11 +106,6 @@ def compare_orders(course: Course, arms: Sequence[str], seeds: int) -> List[Tria
             left = len(planned) - place
             trials.append(order_trial(curriculum.setting, course.config.training, ranking, arm, seed, observer, left))
     return trials
-
-
-def save_json(path: Path, values: Dict[str, Any]) -> None:
-    """Write a result, atomically."""
-    write_text(path, json_text(values))
 
 
 def finish(course: Course, record: Record, thumbnails: bool) -> Dict[str, Any]:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence
+from typing import TYPE_CHECKING, List, Optional, Sequence
 
 from emotions_cli import console
 from emotions_cli.curriculum_progress import CurriculumTerminal, stage_bar
-from emotions_cli.run_ending import json_text
-from emotions_cli.training_run import set_threads
-from galleries.atomic import write_text
-from galleries.errors import EmotionsError
+from emotions_cli.training_run import refusal_leaves_nothing, set_threads
 from siamese.curriculum.stage import StageSetting
 from siamese.datasets import load_dataset
 from siamese.processes import pick_device
@@ -37,7 +33,7 @@ def run(
     console.hush_libraries()
     pick_device(device)
     set_threads(threads)
-    try:
+    with refusal_leaves_nothing(folder, RUN_FILE, resume):
         with console.bar("reading pictures") as progress:
             dataset = load_dataset(request.data, request.format, progress=progress)
         if request.emotions:
@@ -46,10 +42,6 @@ def run(
         ways = {method: k_folds(dataset, count, method, config.seed) for method in methods}
         if not resume:
             request.save(folder)
-    except EmotionsError:
-        if not resume and not (folder / RUN_FILE).exists():
-            shutil.rmtree(folder, ignore_errors=True)
-        raise
     for note in dataset.notes:
         console.warn(note)
     planned = len(methods) * count
@@ -73,8 +65,3 @@ def run(
         )
         raise
     return [summarise_folds(dataset, method, found) for method, found in done.items()]
-
-
-def save(path: Path, values: Dict[str, Any]) -> None:
-    """Write a result, atomically."""
-    write_text(path, json_text(values))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import Any, List, Optional
 
 import typer
 
@@ -22,6 +22,7 @@ REPORT = "folds.json"
     "--out runs/folds"
 )
 def folds(
+    context: typer.Context,
     data: given.Data = None,
     tower: given.TowerName = None,
     recipe: given.Recipe = None,
@@ -52,7 +53,7 @@ def folds(
     console.stop_on_terminate()
     require("torch", "train")
     require("sklearn", "eval")
-    from emotions_cli import fold_run, training_run
+    from emotions_cli import fold_run, run_ending, training_run
     from galleries.errors import unknown_name
     from siamese.run import RunRequest
     from siamese.splits import METHODS
@@ -66,24 +67,11 @@ def folds(
     if resume is not None:
         folder, request = resume, RunRequest.read(resume)
     else:
-        options: Dict[str, Any] = {
-            "tower": tower,
-            "loss": loss,
-            "epochs": epochs,
-            "batch_size": batch_size,
-            "lr": lr,
-            "optimizer": optimizer,
-            "input_size": input_size,
-            "precision": precision,
-            "seed": seed,
-        }
-        name, config = training_run.find_config(recipe, tower, options)
-        places = {"format": format, "ferplus": None, "split": "auto", "ratios": "70/15/15", "init": None}
-        request = given.request_from(name, config, data, places, emotions)
+        request = given.request_from(context.params, *given.recipe_from(context.params))
         folder = console.fresh_folder(out, f"folds-{training_run.run_stem(request)}")
     summaries = fold_run.run(request, folder, methods, folds, device, threads, resume is not None)
     report = {"ways": [summary.to_json() for summary in summaries]}
-    fold_run.save(folder / REPORT, report)
+    run_ending.save_json(folder / REPORT, report)
     if json:
         console.print_json(report)
     else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any, Dict, Optional
+from typing import Any, Optional
 
 import typer
 
@@ -22,6 +22,7 @@ REPORT = "orders.json"
     "--out runs/orders"
 )
 def orders(
+    context: typer.Context,
     data: given.Data = None,
     tower: given.TowerName = None,
     recipe: given.Recipe = None,
@@ -59,11 +60,11 @@ def orders(
     console.stop_on_terminate()
     require("torch", "train")
     require("sklearn", "eval")
-    from emotions_cli import curriculum_run, training_run
+    from emotions_cli import curriculum_run, run_ending, training_run
     from eval.order_trial import ARMS, summarise
     from galleries.errors import unknown_name
     from siamese.curriculum.config import CurriculumConfig
-    from siamese.curriculum.record import read_request
+    from siamese.curriculum.record import CURRICULUM_FILE, read_request
 
     wanted = list(dict.fromkeys(name.strip() for name in arms.split(",")))
     for name in wanted:
@@ -75,29 +76,18 @@ def orders(
         folder = resume
         request, config = read_request(folder)
     else:
-        options: Dict[str, Any] = {
-            "tower": tower,
-            "loss": loss,
-            "batch_size": batch_size,
-            "lr": lr,
-            "optimizer": optimizer,
-            "input_size": input_size,
-            "precision": precision,
-            "epochs": epochs,
-        }
-        name, training = training_run.find_config(recipe, tower, options)
+        name, training = given.recipe_from(context.params)
         if training.sampler == "shuffle":
             training = training.with_options(sampler="pairs")
         config = CurriculumConfig(training, warmup_epochs=warmup_epochs, per_class=per_class)
-        places = {"format": format, "ferplus": ferplus, "split": split, "ratios": ratios, "init": None}
-        request = given.request_from(name, training, data, places, emotions)
+        request = given.request_from(context.params, name, training)
         folder = console.fresh_folder(out, f"orders-{training_run.run_stem(request)}")
-    with curriculum_run.refusal_leaves_nothing(folder, resume is not None):
+    with training_run.refusal_leaves_nothing(folder, CURRICULUM_FILE, resume is not None):
         course = curriculum_run.prepare(request, config, folder, prior, device, threads, json, resume is not None)
     trials = curriculum_run.compare_orders(course, wanted, seeds)
     rows = summarise(trials)
     report = {"orders": rows, "trials": [vars(trial) for trial in trials], "emotions": course.data.dataset.emotions}
-    curriculum_run.save_json(folder / REPORT, report)
+    run_ending.save_json(folder / REPORT, report)
     if json:
         console.print_json(report)
         return

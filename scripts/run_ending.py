@@ -55,7 +55,7 @@ def finish_run(run: PreparedRun, result: Any, thumbnails: bool = True) -> Dict[s
             queries = encode_rows(dataset, split.test, encoder, progress)
         k = min(run.config.n_neighbors, len(gallery))
         report["test"] = judge(dataset, split, gallery, queries, k, head_scores(result.head, queries)).to_json()
-    write_text(run.folder / RESULT_FILE, json_text(report))
+    save_json(run.folder / RESULT_FILE, report)
     return report
 
 
@@ -69,9 +69,9 @@ def head_scores(head: Any, vectors: Any) -> Any:
         return head(torch.from_numpy(vectors)).numpy()
 
 
-def json_text(value: Any) -> str:
-    """A result as JSON text for a file."""
-    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+def save_json(path: Path, value: Any) -> None:
+    """Write a result as JSON, atomically."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
 def print_report(report: Dict[str, Any], folder: Path) -> None:
@@ -88,7 +88,7 @@ def print_report(report: Dict[str, Any], folder: Path) -> None:
     else:
         rows = []
         for name, key in (("k-NN vote", "knn"), ("softmax", "softmax")):
-            for suffix, label in (("", ""), ("_without_copies", ", no copies")):
+            for suffix, label in (("", ""), ("_without_leaks", ", without leaks")):
                 found = test[key + suffix]
                 if found is not None:
                     low, high = found["interval_95"]

@@ -20,6 +20,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
     "(then)  emotions query runs/first/gallery photo.jpg"
 )
 def train(
+    context: typer.Context,
     data: given.Data = None,
     tower: given.TowerName = None,
     recipe: given.Recipe = None,
@@ -60,30 +61,14 @@ def train(
     require("torch", "train")
     from emotions_cli import run_ending, training_run
     from siamese.run import RunRequest
+    from siamese.state import STATE_FILE
 
     if resume is not None:
         folder, request = resume, RunRequest.read(resume)
     else:
-        options = {
-            "tower": tower,
-            "loss": loss,
-            "epochs": epochs,
-            "batch_size": batch_size,
-            "lr": lr,
-            "optimizer": optimizer,
-            "sampler": sampler,
-            "miner": miner,
-            "class_weights": class_weights,
-            "weights": weights,
-            "input_size": input_size,
-            "precision": precision,
-            "seed": seed,
-        }
-        name, config = training_run.find_config(recipe, tower, options)
-        places = {"format": format, "ferplus": ferplus, "split": split, "ratios": ratios, "init": init}
-        request = given.request_from(name, config, data, places, emotions, soft)
+        request = given.request_from(context.params, *given.recipe_from(context.params))
         folder = console.fresh_folder(out, training_run.run_stem(request))
-    with training_run.refusal_leaves_nothing(folder, resume is not None):
+    with training_run.refusal_leaves_nothing(folder, STATE_FILE, resume is not None):
         run = training_run.prepare_run(request, folder, device, threads, resume is not None, json)
         result = training_run.train_run(run)
     if not result.leader:

@@ -1,12 +1,16 @@
-"""The options that every command that trains takes: what to train on, with what, where."""
+"""The options that every command that trains takes, and the request that they make."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any, Dict, Optional
+from typing import TYPE_CHECKING, Any, Mapping, Optional, Sequence, Tuple
 
 import typer
+
+if TYPE_CHECKING:
+    from siamese.config import TrainingConfig
+    from siamese.run import RunRequest
 
 if sys.version_info >= (3, 9):
     from typing import Annotated
@@ -43,36 +47,66 @@ Thumbnails = Annotated[bool, typer.Option(help="Keep a 48x48 picture of each ref
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
-def whole_path(name: str) -> str:
-    """A path as it is from any folder, so that a run can be resumed from another; other names unchanged."""
-    return str(Path(name).absolute()) if Path(name).exists() else name
+CONFIGURED = (
+    "tower",
+    "loss",
+    "epochs",
+    "batch_size",
+    "lr",
+    "optimizer",
+    "sampler",
+    "miner",
+    "class_weights",
+    "weights",
+    "input_size",
+    "precision",
+    "seed",
+)
+"""Options that change a recipe, by the name of its entry."""
 
 
-def request_from(
-    name: str, config: Any, data: Optional[str], options: Dict[str, Any], emotions: Optional[str], soft: bool = False
-) -> Any:
-    """What a person asked to train on, as a :class:`siamese.run.RunRequest`.
+def recipe_from(typed: Mapping[str, Any], leave: Sequence[str] = ()) -> Tuple[str, TrainingConfig]:
+    """The recipe that a person chose, with what was typed on top.
 
     Args:
-        name: The recipe's name.
-        config: The :class:`siamese.config.TrainingConfig`.
-        data: The data set as typed.
-        options: ``format``, ``ferplus``, ``split``, ``ratios`` and ``init`` as typed.
-        emotions: Names separated by commas, or None.
-        soft: Whether cross-entropy trains on FER+'s votes.
+        typed: A command's parameters by name (``context.params``).
+        leave: Names that mean something else in this command.
+
+    Returns:
+        The recipe's name and the configuration.
+    """
+    from emotions_cli.training_run import find_config
+
+    options = {name: typed[name] for name in CONFIGURED if name in typed and name not in leave}
+    return find_config(typed["recipe"], typed["tower"], options)
+
+
+def request_from(typed: Mapping[str, Any], recipe: str, config: TrainingConfig) -> RunRequest:
+    """What a person asked to train on; paths are kept whole, so that a run can be resumed from any folder.
+
+    Args:
+        typed: A command's parameters by name; those it does not take have their usual value.
+        recipe: The recipe's name.
+        config: What it became.
     """
     from siamese.run import RunRequest
 
-    split, ferplus, init = options["split"], options["ferplus"], options["init"]
+    split, ferplus, init, emotions = (typed.get(name) for name in ("split", "ferplus", "init", "emotions"))
+    split = split or "auto"
     return RunRequest(
-        whole_path(data or "synthetic"),
+        _whole_path(typed["data"] or "synthetic"),
         config.to_json(),
-        name,
-        options["format"],
-        None if ferplus is None else whole_path(str(ferplus)),
-        soft,
+        recipe,
+        typed["format"],
+        None if ferplus is None else _whole_path(str(ferplus)),
+        typed.get("soft", False),
         tuple(emotions.split(",")) if emotions else None,
-        whole_path(split) if split.endswith(".json") else split,
-        options["ratios"],
-        None if init is None else whole_path(str(init)),
+        _whole_path(split) if split.endswith(".json") else split,
+        typed.get("ratios", "70/15/15"),
+        None if init is None else _whole_path(str(init)),
     )
+
+
+def _whole_path(name: str) -> str:
+    """A path as it is from any folder; other names unchanged."""
+    return str(Path(name).absolute()) if Path(name).exists() else name

@@ -57,12 +57,18 @@ def run_stem(request: RunRequest) -> str:
 
 
 @contextmanager
-def refusal_leaves_nothing(folder: Path, resume: bool) -> Iterator[None]:
-    """Remove a new run's folder if it is refused before its first epoch ends, so that the same --out can be given."""
+def refusal_leaves_nothing(folder: Path, first: str, resume: bool) -> Iterator[None]:
+    """Remove a new folder if what was asked for is refused, so that the same --out can be given again.
+
+    Args:
+        folder: The folder.
+        first: The file that shows that the work has begun; from then on nothing is removed.
+        resume: Whether the folder was there before.
+    """
     try:
         yield
     except EmotionsError:
-        if not resume and console.is_leader() and not (folder / STATE_FILE).exists():
+        if not resume and console.is_leader() and not (folder / first).exists():
             shutil.rmtree(folder, ignore_errors=True)
         raise
 
