@@ -83,7 +83,7 @@ def _tiles(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
             (f"{100 * table.mean:.1f} %", f"one-vs-rest mean (never saying yes: {100 * table.floor:.1f} %)"),
         ]
         if tested["leaking"]:
-            tiles.append(("LEAKING", f"the split lets {tested['copies']} copies or known people through"))
+            tiles.append(("LEAKING", f"the split lets {tested['leaks']} copies or known people through"))
     return tiles
 
 

@@ -8,7 +8,7 @@ from typing import Any, Optional
 import numpy as np
 from numpy.typing import NDArray
 
-from eval.leakage import LeakageReport, audit, leaking_rows
+from eval.leakage import LeakageReport, audit
 from eval.metrics import Scores, score
 from galleries.gallery import Gallery
 from siamese.datasets.base import FaceDataset
@@ -21,19 +21,20 @@ class Judgement:
 
     Attributes:
         knn: The neighbours' vote.
-        knn_without_copies: The same without test pictures that are exact copies of references; None if there are none.
+        knn_without_leaks: The same without the test pictures that are known from training: a copy, exact or near, a
+            person or a film; None if that is all or none.
         softmax: The head's answers, or None without a head.
-        softmax_without_copies: The same without the copies, or None.
-        copies: How many test pictures are exact copies of references.
+        softmax_without_leaks: The same without them, or None.
+        leaks: How many they are.
         leakage: What crosses the split.
         n_neighbors: k of the vote.
     """
 
     knn: Scores
-    knn_without_copies: Optional[Scores]
+    knn_without_leaks: Optional[Scores]
     softmax: Optional[Scores]
-    softmax_without_copies: Optional[Scores]
-    copies: int
+    softmax_without_leaks: Optional[Scores]
+    leaks: int
     leakage: LeakageReport
     n_neighbors: int
 
@@ -45,12 +46,12 @@ class Judgement:
 
         return {
             "leaking": not self.leakage.is_clean,
-            "copies": self.copies,
+            "leaks": self.leaks,
             "n_neighbors": self.n_neighbors,
             "knn": self.knn.to_json(),
-            "knn_without_copies": maybe(self.knn_without_copies),
+            "knn_without_leaks": maybe(self.knn_without_leaks),
             "softmax": maybe(self.softmax),
-            "softmax_without_copies": maybe(self.softmax_without_copies),
+            "softmax_without_leaks": maybe(self.softmax_without_leaks),
             "leakage": self.leakage.to_json(),
         }
 
@@ -75,17 +76,18 @@ def judge(
     """
     truth = np.array([dataset.emotions[label] for label in dataset.labels[split.test]])
     answers = np.array(gallery.predict(queries, n_neighbors))
-    copied = leaking_rows(dataset, split.train, split.test)
+    leakage = audit(dataset, split, near=True)
+    known = np.isin(split.test, leakage.leaking)
     emotions = sorted(set(dataset.emotions) | set(gallery.emotions))
 
     def both(said: NDArray[Any]) -> tuple[Scores, Optional[Scores]]:
         whole = score(truth.tolist(), said.tolist(), emotions)
-        if not copied.any() or copied.all():
+        if not known.any() or known.all():
             return whole, None
-        return whole, score(truth[~copied].tolist(), said[~copied].tolist(), emotions)
+        return whole, score(truth[~known].tolist(), said[~known].tolist(), emotions)
 
     knn, knn_clean = both(answers)
     softmax, softmax_clean = (None, None)
     if scores is not None:
         softmax, softmax_clean = both(np.array(dataset.emotions)[scores.argmax(1)])
-    return Judgement(knn, knn_clean, softmax, softmax_clean, int(copied.sum()), audit(dataset, split), n_neighbors)
+    return Judgement(knn, knn_clean, softmax, softmax_clean, int(known.sum()), leakage, n_neighbors)

@@ -145,7 +145,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "report.share": ("accuracy", "exactitud"),
     "report.macro": ("macro F1", "F1 macro"),
     "report.majority": ("always the most frequent", "siempre la más frecuente"),
-    "report.without_copies": ("no copies", "sin copias"),
+    "report.without_leaks": ("without leaks", "sin las fugas"),
     "report.matrix": ("Which emotion is taken for which", "Qué emoción se confunde con cuál"),
     "report.matrix_text": (
         "A row is a true emotion; a cell tells how often it was given which answer.",

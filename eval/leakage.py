@@ -139,24 +139,6 @@ def audit(dataset: FaceDataset, split: Split, near: bool = False) -> LeakageRepo
     )
 
 
-def leaking_rows(
-    dataset: FaceDataset, reference_indices: NDArray[np.int64], query_indices: NDArray[np.int64]
-) -> NDArray[np.bool_]:
-    """Which queries are exact copies of a reference, so that accuracy can be stated without them.
-
-    Args:
-        dataset: The faces.
-        reference_indices: int64 (R,) rows that are trained on or stand in the gallery.
-        query_indices: int64 (Q,) rows that are asked about.
-
-    Returns:
-        bool (Q,): True where the same pixels, in the same size, stand among the references.
-    """
-    digest = dataset.store.digest
-    references = {digest(int(dataset.rows[row])) for row in reference_indices}
-    return np.array([digest(int(dataset.rows[row])) in references for row in query_indices], np.bool_)
-
-
 def crossing_sentences(
     found: Crossing, people: Optional[tuple[str, ...]], films: Optional[tuple[str, ...]]
 ) -> list[str]:

@@ -83,7 +83,7 @@ def _title(facts: RunFacts, words: Words) -> tuple[str, str]:
 
 
 def _tiles(facts: RunFacts, words: Words) -> list[tuple[str, str]]:
-    known, clean = facts.scores.get("knn"), facts.scores.get("knn_without_copies")
+    known, clean = facts.scores.get("knn"), facts.scores.get("knn_without_leaks")
     if known is None:
         return []
     low, high = (words.percent(bound) for bound in known.interval)
@@ -163,10 +163,10 @@ def _table(facts: RunFacts, words: Words) -> str:
 
 
 def _scored(key: str, words: Words) -> str:
-    """What a classification is called: ``knn_without_copies`` becomes "k-NN vote, no copies"."""
+    """What a classification is called: ``knn_without_leaks`` becomes "k-NN vote, without leaks"."""
     name, _, rest = key.partition("_")
     title = words(name) if name in ("knn", "softmax") else name
-    return f"{title}, {words('report.without_copies') if rest == 'without_copies' else rest}" if rest else title
+    return f"{title}, {words('report.without_leaks') if rest == 'without_leaks' else rest}" if rest else title
 
 
 def _per_class(scores: Scores, words: Words) -> str:

@@ -45,33 +45,33 @@ def test_answers_are_counted() -> None:
     found = judged(0)
     assert found.knn.confusion.tolist() == [[2, 1], [1, 2]]
     assert found.knn.accuracy == pytest.approx(4 / 6)
-    assert (found.copies, found.knn_without_copies, found.softmax) == (0, None, None)
+    assert (found.leaks, found.knn_without_leaks, found.softmax) == (0, None, None)
     assert found.leakage.is_clean
     plain = json.loads(json.dumps(found.to_json()))
-    assert (plain["leaking"], plain["n_neighbors"], plain["knn_without_copies"]) == (False, 2, None)
+    assert (plain["leaking"], plain["n_neighbors"], plain["knn_without_leaks"]) == (False, 2, None)
 
 
 def test_copies_are_left_out_of_a_second_count() -> None:
     scores = np.zeros((6, 2), np.float32)
     scores[:, 1] = 1.0  # a head that always says fear
     found = judged(2, scores)
-    assert found.copies == 2
+    assert found.leaks == 2
     assert found.knn.n == 6
-    assert found.knn_without_copies is not None
-    assert found.knn_without_copies.confusion.tolist() == [[0, 1], [1, 2]]
+    assert found.knn_without_leaks is not None
+    assert found.knn_without_leaks.confusion.tolist() == [[0, 1], [1, 2]]
     assert found.softmax is not None
-    assert found.softmax_without_copies is not None
+    assert found.softmax_without_leaks is not None
     assert found.softmax.accuracy == 0.5
-    assert found.softmax_without_copies.accuracy == 0.75
+    assert found.softmax_without_leaks.accuracy == 0.75
     assert not found.leakage.is_clean
     plain = found.to_json()
     assert plain["leaking"] is True
-    assert plain["softmax_without_copies"]["n"] == 4
+    assert plain["softmax_without_leaks"]["n"] == 4
 
 
 def test_a_test_of_nothing_but_copies() -> None:
-    assert judged(6).knn_without_copies is None
-    assert judged(6).copies == 6
+    assert judged(6).knn_without_leaks is None
+    assert judged(6).leaks == 6
 
 
 def test_an_empty_test_is_refused() -> None:
