@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import importlib
 import io
+import os
 import signal
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, Tuple
@@ -13,6 +14,10 @@ from typing import Any, Callable, Dict, Iterator, Tuple
 import cv2
 import numpy as np
 import pytest
+from onnx_towers import SIDE, write_tower
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # a worker a core; PyTorch reads this when it is first imported
 
 Run = Callable[..., Tuple[int, str, str]]
 """``run("data", path)`` → exit code, standard output, standard error."""
@@ -88,3 +93,27 @@ def trained(run: Run, faces: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     code, _, err = run("train", "--data", faces, "--epochs", 2, "--out", folder, *SMALL)
     assert code == 0, err
     return folder
+
+
+@pytest.fixture(scope="session")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tower in ``run``, a folder of classes ``faces``, four pictures each, one of them broken. Not to be changed."""
+    folder = tmp_path_factory.mktemp("place")
+    (folder / "run").mkdir()
+    write_tower(folder / "run" / "tower.onnx")
+    rng = np.random.default_rng(8)
+    for name in ("angry", "happy", "sad"):
+        (folder / "faces" / name).mkdir(parents=True)
+        for number in range(4):
+            picture = rng.integers(0, 256, (SIDE, SIDE), dtype=np.uint8)
+            cv2.imwrite(str(folder / "faces" / name / f"{number}.png"), picture)
+    (folder / "faces" / "sad" / "3.png").write_text("I am no picture.")
+    return folder
+
+
+@pytest.fixture
+def built(place: Path, tmp_path: Path, run: Run) -> Path:
+    """A gallery of ``place`` of the test's own."""
+    code, _, err = run("gallery", "build", "--data", place / "faces", "--tower", place / "run", "--out", tmp_path / "g")
+    assert code == 0, err
+    return tmp_path / "g"
