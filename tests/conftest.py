@@ -23,6 +23,8 @@ Run = Callable[..., Tuple[int, str, str]]
 """``run("data", path)`` → exit code, standard output, standard error."""
 
 NAMES = ("anger", "happiness", "sadness")
+REAL = Path(__file__).resolve().parents[2] / "shared" / "data"
+"""Real data that may lie beside the checkout; what needs it is skipped without it."""
 SMALL = ("--input-size", 16, "--batch-size", 32, "--threads", 1, "--precision", "float32")
 """What makes training quick."""
 
@@ -45,6 +47,14 @@ def run_command(*arguments: Any) -> Tuple[int, str, str]:
         stream.flush()
         texts.append(stream.buffer.getvalue().decode("utf-8"))  # type: ignore[attr-defined]
     return code, texts[0], texts[1]
+
+
+def the_error(err: str) -> str:
+    """The one sentence of a refusal on standard error; notes and counts may stand before it."""
+    errors = [line for line in err.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1, err
+    assert "Traceback" not in err
+    return errors[0]
 
 
 def checksums(folder: Path) -> Dict[str, str]:

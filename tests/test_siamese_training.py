@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from small_runs import Recorder, run, without_times
 from tiny_faces import EMOTIONS, tiny_config, tiny_dataset, tiny_split
 
 from galleries.errors import ConfigError, EmotionsError, SplitError, TrainingError
@@ -17,51 +18,9 @@ from siamese.augment import Augmentation
 from siamese.checkpoint import load_checkpoint
 from siamese.datasets.base import PixelStore
 from siamese.history import HISTORY_FILE
-from siamese.learner import class_weights, make_optimizer
-from siamese.precision import choose_precision
 from siamese.processes import pick_device
-from siamese.splits import Split
 from siamese.state import STATE_FILE, read_state
-from siamese.towers import make_tower
-from siamese.training import CollapsedEmbedding, FitResult, Progress, Silence, Trainer, fit
-
-TIMES = ("seconds", "pictures_per_second")
-
-
-class Recorder(Silence):
-    """Counts what it is told, and may stop the run."""
-
-    def __init__(self, stop_after: int | None = None) -> None:
-        self.epochs: list[tuple[int, int, int]] = []
-        self.steps = 0
-        self.rows: list[dict[str, Any]] = []
-        self.notes: list[str] = []
-        self.stop_after = stop_after
-
-    def started(self, epoch: int, epochs: int, steps: int) -> None:
-        self.epochs.append((epoch, epochs, steps))
-
-    def stepped(self, loss: float, pictures: int) -> None:
-        self.steps += 1
-        if self.steps == self.stop_after:
-            raise KeyboardInterrupt
-
-    def finished(self, row: dict[str, Any]) -> None:
-        self.rows.append(row)
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
-
-
-def run(out: Path, observer: Any = None, resume: bool = False, dataset: Any = None, **options: Any) -> FitResult:
-    dataset = tiny_dataset() if dataset is None else dataset
-    return fit(
-        dataset, tiny_split(dataset), tiny_config(**options), out, device="cpu", observer=observer, resume=resume
-    )
-
-
-def without_times(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [{key: value for key, value in row.items() if key not in TIMES} for row in history]
+from siamese.training import CollapsedEmbedding, Progress, Trainer, fit
 
 
 def test_a_run_learns_and_leaves_its_files(tmp_path: Path) -> None:
@@ -336,93 +295,10 @@ def test_a_full_disk_stops_the_run_and_harms_nothing(tmp_path: Path, monkeypatch
     assert run(tmp_path, resume=True).tower.fingerprint == run(tmp_path / "whole").tower.fingerprint
 
 
-@pytest.mark.parametrize("precision", ["bfloat16", "auto"])
-def test_other_number_formats(precision: str, tmp_path: Path) -> None:
-    result = run(tmp_path, precision=precision, epochs=1)
-    assert result.precision in ({"bfloat16"} if precision == "bfloat16" else {"bfloat16", "float32"})
-    assert np.isfinite(result.history[0]["loss"])
-
-
-def test_float16_on_a_cpu_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="float16 needs a CUDA GPU"):
-        run(tmp_path, precision="float16")
-
-
-def test_choosing_a_precision_changes_nothing_random() -> None:
-    dataset = tiny_dataset()
-    trainer = Trainer(dataset, tiny_split(dataset), tiny_config(), Path("unused"), "cpu")
-    before, weights = torch.get_rng_state(), trainer.learner.tower.fingerprint
-    auto = replace(trainer.config, precision="auto")
-    assert choose_precision(auto, trainer.learner, trainer.feed, "cpu") in ("float32", "bfloat16")
-    assert torch.equal(torch.get_rng_state(), before)
-    assert trainer.learner.tower.fingerprint == weights
-    assert all(parameter.grad is None for parameter in trainer.learner.parameters())
-
-
 @pytest.mark.parametrize("name", ["gpu", "cpu:1", "cuda:x", "", "cuda:", "mps"])
 def test_unknown_devices_are_refused(name: str) -> None:
     with pytest.raises(ConfigError, match=r"is no device|no CUDA GPU"):
         pick_device(name)
-
-
-def test_class_weights_by_hand() -> None:
-    dataset = tiny_dataset(60)
-    train = np.concatenate([np.arange(0, 60, 3)[:8], np.arange(1, 60, 3)[:4], np.arange(2, 60, 3)[:2]])
-    split = Split(train, np.arange(50, 60), np.arange(0), "random", 0, (0.7, 0.3, 0.0), "", ())
-    counts = torch.tensor([8.0, 4.0, 2.0])
-    balanced = class_weights(dataset, split, tiny_config(class_weights="balanced"))
-    assert balanced is not None
-    torch.testing.assert_close(balanced, 14 / (3 * counts))
-    root = class_weights(dataset, split, tiny_config(class_weights="sqrt"))
-    assert root is not None
-    torch.testing.assert_close(root[0] / root[2], torch.tensor(0.5))
-    for weights in (balanced, root):
-        assert (weights * counts).sum().item() == pytest.approx(14)
-    assert class_weights(dataset, split, tiny_config()) is None
-
-
-def test_weights_and_votes_reach_the_loss(tmp_path: Path) -> None:
-    dataset = tiny_dataset()
-    votes = np.full((60, 3), 0.1, np.float32)
-    votes[np.arange(60), dataset.labels] = 0.8
-    options = {"loss": "cross-entropy", "label_smoothing": 0.0, "epochs": 1, "monitor": "softmax"}
-    plain = run(tmp_path / "plain", **options)
-    soft = run(tmp_path / "soft", dataset=replace(dataset, soft_labels=votes), **options)
-    weighed = run(tmp_path / "weighed", class_weights="balanced", **options)
-    assert soft.history[0]["loss"] != plain.history[0]["loss"]
-    # tiny_dataset is balanced, so balancing changes nothing but rounding
-    assert weighed.history[0]["loss"] == pytest.approx(plain.history[0]["loss"], rel=0.2)
-    assert soft.tower.fingerprint != plain.tower.fingerprint
-
-
-def test_decay_spares_biases_and_norms() -> None:
-    tower = make_tower("compact", input_size=16)
-    for name, kind in (("sgd", torch.optim.SGD), ("adam", torch.optim.Adam), ("adamw", torch.optim.AdamW)):
-        optimizer = make_optimizer(tower, tiny_config(optimizer=name, weight_decay=0.1))
-        assert type(optimizer) is kind
-        decayed, spared = optimizer.param_groups
-        assert (decayed["weight_decay"], spared["weight_decay"]) == (0.1, 0.0)
-        assert all(p.ndim > 1 for p in decayed["params"])
-        assert all(p.ndim <= 1 for p in spared["params"])
-        assert len(decayed["params"]) + len(spared["params"]) == len(list(tower.parameters()))
-
-
-def test_the_average_by_hand(tmp_path: Path) -> None:
-    """Of its first steps it remembers little: the share of the old is (1 + n) / (10 + n) until that is the decay."""
-    dataset = tiny_dataset()
-    config = tiny_config(ema=0.2, epochs=1)
-    trainer = Trainer(dataset, tiny_split(dataset), config, tmp_path, "cpu")
-    plan, generator = trainer._plan(0)
-    trainer.learner.train()
-    expected: torch.Tensor | None = None
-    for n, (pixels, rows) in enumerate(trainer.feed.batches(plan)):
-        trainer.step(pixels, rows, generator, 0.05)
-        now = trainer.learner.tower.embedding.weight.detach().clone()  # type: ignore[union-attr, operator]
-        old = min(0.2, (1 + n) / (10 + n))
-        expected = now if expected is None else old * expected + (1 - old) * now
-    averaged = trainer.best_of_now.tower.embedding.weight  # type: ignore[union-attr]
-    torch.testing.assert_close(averaged, expected)
-    assert not torch.equal(averaged, trainer.learner.tower.embedding.weight)  # type: ignore[union-attr, arg-type]
 
 
 def test_a_run_starts_from_another_ones_weights(tmp_path: Path) -> None:
