@@ -2,68 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
-from itertools import combinations
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small_datasets import covers, dataset_of, disjoint, people, sides
 
 from galleries.errors import ConfigError, SplitError
 from siamese.allotting import allot
-from siamese.datasets.base import FaceDataset, PixelStore
-from siamese.grouping import Groups, difference_hashes, group_rows, near_pairs
-from siamese.splits import Split, check_trainable, choose_method, k_folds, load_split, make_split, parse_ratios
-
-EMOTIONS = ("anger", "fear", "happiness")
-
-
-def dataset_of(
-    labels: list[int],
-    subjects: list[str] | None = None,
-    sequences: list[str] | None = None,
-    official: list[str] | None = None,
-    copies: dict[int, int] | None = None,
-) -> FaceDataset:
-    """Faces of noise; ``copies`` says which row has the pixels of which."""
-    pixels = np.random.default_rng(0).integers(0, 256, (len(labels), 12, 12), dtype=np.uint8)
-    for row, source in (copies or {}).items():
-        pixels[row] = pixels[source]
-    return FaceDataset(
-        name="toy",
-        format="folder",
-        root=Path("/toy"),
-        emotions=EMOTIONS[: max(labels) + 1],
-        labels=np.array(labels, np.int64),
-        ids=tuple(f"face{row}" for row in range(len(labels))),
-        store=PixelStore.from_array(pixels),
-        rows=np.arange(len(labels)),
-        subjects=None if subjects is None else tuple(subjects),
-        sequences=None if sequences is None else tuple(sequences),
-        official=None if official is None else tuple(official),
-    )
-
-
-def people(count: int = 20, each: int = 6) -> FaceDataset:
-    rows = range(count * each)
-    subjects = [f"s{row // each:02d}" for row in rows]
-    sequences = [f"s{row // each:02d}_{row % each // 2}" for row in rows]
-    return dataset_of([row % 3 for row in rows], subjects, sequences, copies={0: 119 if count == 20 else 1})
-
-
-def sides(split: Split, column: tuple[str, ...]) -> list[set[str]]:
-    return [{column[int(row)] for row in rows} for rows in split.parts().values()]
-
-
-def disjoint(sets: list[set[str]]) -> bool:
-    return all(not a & b for a, b in combinations(sets, 2))
-
-
-def covers(split: Split, dataset: FaceDataset) -> bool:
-    return sorted(np.concatenate(list(split.parts().values())).tolist()) == list(range(len(dataset)))
+from siamese.splits import check_trainable, choose_method, k_folds, make_split, parse_ratios
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -287,97 +236,3 @@ def test_what_cannot_be_trained_is_refused() -> None:
     first = split.train[dataset.labels[split.train] == 1][:1]
     with pytest.raises(SplitError, match=r"fear \(1\)"):
         check_trainable(dataset, replace(lone, train=np.concatenate([lone.train, first])))
-
-
-def test_a_saved_split_comes_back(tmp_path: Path) -> None:
-    dataset = people()
-    split = make_split(dataset, "subject", (0.6, 0.2, 0.2), seed=3)
-    split.save(tmp_path / "run/split.json", dataset)
-    turned = dataset.subset(np.arange(len(dataset))[::-1])
-    back, other = load_split(tmp_path / "run/split.json", dataset), load_split(tmp_path / "run/split.json", turned)
-    for name, rows in split.parts().items():
-        assert np.array_equal(back.parts()[name], rows)
-        assert {turned.ids[int(row)] for row in other.parts()[name]} == {dataset.ids[int(row)] for row in rows}
-    assert (back.method, back.seed, back.ratios, back.digest) == ("subject", 3, (0.6, 0.2, 0.2), split.digest)
-    assert back.notes == split.notes
-    grown = people(21)
-    assert "6 pictures of toy are in no part" in load_split(tmp_path / "run/split.json", grown).notes[-1]
-    with pytest.raises(SplitError, match=r"names \d+ of 120 pictures that are not in toy .*such as 'face"):
-        load_split(tmp_path / "run/split.json", dataset.select(["fear", "anger"]))
-
-
-def test_a_damaged_split_file_gives_a_sentence(tmp_path: Path) -> None:
-    dataset = people()
-    path = tmp_path / "split.json"
-    with pytest.raises(SplitError, match="does not exist"):
-        load_split(path, dataset)
-    split = make_split(dataset)
-    split.save(path, dataset)
-    body = json.loads(path.read_text())
-    changes = [
-        {"train": body["train"][1:]},
-        {"train": [*body["train"], body["test"][0]]},
-        {"train": body["test"], "test": body["train"]},
-        {"digest": "0"},
-        {"version": 2},
-        {"train": None},
-        {"test": [1, 2]},
-        {"ratios": [1]},
-        {"seed": "x"},
-        {"notes": [[]]},
-        {"method": None},
-    ]
-    for change in changes:
-        path.write_text(json.dumps({**body, **change}))
-        with pytest.raises(SplitError, match="make a new split"):
-            load_split(path, dataset)
-    for text in ("", "[]", "{", json.dumps(body)[:-40], "null"):
-        path.write_text(text)
-        with pytest.raises(SplitError, match="make a new split"):
-            load_split(path, dataset)
-    path.write_bytes(b"\xff\xfe")
-    with pytest.raises(SplitError, match="cannot be read"):
-        load_split(path, dataset)
-
-
-@given(st.lists(st.tuples(st.integers(0, 14), st.integers(0, 14)), max_size=20))
-def test_groups_are_connected_components(pairs: list[tuple[int, int]]) -> None:
-    groups = Groups(15)
-    reach = np.eye(15, dtype=bool)
-    for a, b in pairs:
-        groups.join(a, b)
-        reach[a, b] = reach[b, a] = True
-    for _ in range(15):
-        reach = reach @ reach
-    numbers = groups.numbers()
-    assert np.array_equal(numbers[:, None] == numbers, reach)
-    assert list(dict.fromkeys(numbers.tolist())) == list(range(len(set(numbers.tolist()))))
-
-
-def test_near_pairs_equal_counting_bits_one_by_one() -> None:
-    hashes = np.random.default_rng(0).random((60, 64)) < 0.5
-    hashes[30:] = hashes[:30]
-    for row in range(30, 60):
-        hashes[row, : row - 30] ^= True
-    for most in (0, 3, 12):
-        expected = {
-            (a, b) for a, b in combinations(range(60), 2) if sum(x != y for x, y in zip(hashes[a], hashes[b])) <= most
-        }
-        assert set(near_pairs(hashes, most)) == expected
-        assert len(expected) >= most + 1
-
-
-def test_near_copies_stay_together_when_asked() -> None:
-    rng = np.random.default_rng(0)
-    smooth = [np.kron(rng.integers(20, 200, (6, 6)), np.ones((8, 8))).astype(np.uint8) for _ in range(8)]
-    brighter = [np.clip(face.astype(int) + 9, 0, 255).astype(np.uint8)[:, :47] for face in smooth]
-    dataset = replace(dataset_of([0, 1] * 8), store=PixelStore.from_images([*smooth, *brighter]))
-    assert len(set(group_rows(dataset, "duplicate").tolist())) == 16
-    near = group_rows(dataset, "duplicate", near=8)
-    assert np.array_equal(near[:8], near[8:])
-    assert len(set(near.tolist())) == 8
-    cells = difference_hashes(dataset)
-    assert cells.shape == (16, 64)
-    split = make_split(dataset, "duplicate", near=8)
-    assert all({int(row) % 8 for row in a}.isdisjoint({int(row) % 8 for row in b})
-               for a, b in combinations(split.parts().values(), 2))  # fmt: skip
