@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from galleries.errors import require
-from galleries.index import VectorIndex, usable
+from galleries.index import VectorIndex
+from galleries.vectors import usable
 from galleries.voting import decide, vote
 
 Vectors = NDArray[np.float32]

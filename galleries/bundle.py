@@ -27,7 +27,7 @@ from galleries.atomic import sync, write_bytes, write_with
 from galleries.encoder import OnnxEncoder, TowerCard
 from galleries.errors import EmotionsError, GalleryError
 from galleries.gallery import Gallery
-from galleries.storage import HEADER, PAYLOAD, checksum
+from galleries.header import HEADER, PAYLOAD, checksum
 
 MANIFEST = "bundle.json"
 FORMAT = "siamese-emotions bundle"

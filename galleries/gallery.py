@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from galleries.calibration import decisions
-from galleries.collection import Vectors
 from galleries.errors import GalleryError
 from galleries.evidence import Neighbour, Prediction, Reference
 from galleries.index import VectorIndex
 from galleries.saved import SavedCollection
+from galleries.vectors import Vectors
 from galleries.voting import decide, vote
 
 __all__ = ["DEFAULT_NEIGHBORS", "Gallery", "Neighbour", "Prediction", "Reference"]
@@ -29,8 +29,9 @@ class Gallery(SavedCollection):
     """Reference faces as vectors, searchable.
 
     Make one with ``Gallery.build`` or ``Gallery.load``; ``len(gallery)`` is the number of references. What it holds
-    (``references``, ``emotions``, ``labels``, ``tower`` …) and how it is changed stands in
-    :class:`galleries.collection.Collection`, how it is kept in :class:`galleries.saved.SavedCollection`.
+    (``references``, ``emotions``, ``labels``, ``tower`` …) stands in :class:`galleries.collection.Collection`, how it
+    is changed in :class:`galleries.changing.ChangingCollection`, how it is kept in
+    :class:`galleries.saved.SavedCollection`.
     """
 
     def kneighbors(
@@ -104,6 +105,22 @@ class Gallery(SavedCollection):
     ) -> List[Prediction]:
         """The emotion of each vector with its evidence; arguments and errors as :meth:`predict_proba`."""
         distances, indices = self.kneighbors(vectors, n_neighbors, fingerprint=fingerprint)
+        return self.explain(vectors, distances, indices, weights)
+
+    def explain(
+        self, vectors: Vectors, distances: Vectors, indices: NDArray[np.int64], weights: str = "distance"
+    ) -> List[Prediction]:
+        """Let neighbours that were found vote, and say who they are: the second half of :meth:`classify`.
+
+        Args:
+            vectors: float32 (B, D), whose neighbours they are.
+            distances: float32 (B, k) of :meth:`kneighbors`.
+            indices: int64 (B, k) of :meth:`kneighbors`.
+            weights: As for :meth:`predict_proba`.
+
+        Raises:
+            ConfigError: Unknown ``weights``.
+        """
         labels = self.labels[indices]
         scores = vote(distances, labels, len(self.emotions), weights)
         winners = decide(scores, distances, labels)

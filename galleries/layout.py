@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from galleries.encoder import TowerCard
 from galleries.errors import GalleryError, TowerError
 from galleries.evidence import Reference
-from galleries.index import KINDS, METRICS
+from galleries.index import KINDS
+from galleries.vectors import METRICS
 
 
 @dataclass(frozen=True)

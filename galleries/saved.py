@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Dict, Type, TypeVar, Union
 
 from galleries.calibration import Calibration
-from galleries.collection import Collection
+from galleries.changing import ChangingCollection
 from galleries.errors import GalleryError
 from galleries.index import VectorIndex
 from galleries.layout import (
@@ -22,8 +22,8 @@ from galleries.storage import read_state, undo_state, write_state
 S = TypeVar("S", bound="SavedCollection")
 
 
-class SavedCollection(Collection):
-    """A :class:`Collection` that can be kept in a folder; see :mod:`galleries.storage` for how."""
+class SavedCollection(ChangingCollection):
+    """A collection that can be kept in a folder; see :mod:`galleries.storage` for how."""
 
     def save(self, path: Union[str, Path]) -> None:
         """Save to a folder, all or nothing; a gallery that stands there is replaced.

@@ -14,47 +14,26 @@ the new one, since a reader takes the plain file or the ``.next`` one, whichever
 states, and the next save finishes the moves. ``index.faiss`` is a whole index that plain FAISS opens at every moment.
 A reader that meets a save in progress waits for its end. Savers wait for one another by a lock on the folder.
 
-Checksums are verified before any other library sees a byte. Only the names in :data:`PAYLOAD` are ever opened, and
-never through a link, so a gallery from a stranger cannot point elsewhere.
+Checksums are verified before any other library sees a byte. Only the names in :data:`galleries.header.PAYLOAD` are ever
+opened, and never through a link, so a gallery from a stranger cannot point elsewhere.
 """
 
 from __future__ import annotations
 
 import contextlib
-import errno
-import hashlib
 import json
 import os
 import shutil
-import stat
-import string
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Tuple
+from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 
 from galleries.atomic import sync
 from galleries.errors import GalleryError
-
-HEADER = "gallery.json"
-FORMAT = "siamese-emotions gallery"
-VERSION = 2
-READABLE = (1, 2)
-"""Format versions that are read; version 1 had no log."""
-
-PAYLOAD: Tuple[str, ...] = (
-    "index.faiss", "references.jsonl", "thumbnails.npy", "tower.onnx", "log.jsonl", "calibration.json",
-)  # fmt: skip
-"""The files a gallery may have beside its header."""
+from galleries.header import BOOKKEEPING, FORMAT, HEADER, PAYLOAD, VERSION, checksum, header_checksum, read_header
+from galleries.plain_files import locked, make_folder, read_plain
 
 PREVIOUS = "previous"
 """The folder of the state before the last change."""
-
-_BOOKKEEPING = ("format", "version", "files", "follows", "checksum")
-_HEADER_LIMIT = 1 << 24  # bytes
-
-
-def checksum(data: bytes) -> str:
-    """BLAKE2b checksum of bytes, 64 hex digits."""
-    return hashlib.blake2b(data, digest_size=32).hexdigest()
 
 
 def read_state(folder: Path) -> Tuple[Dict[str, Any], Dict[str, bytes], str]:
@@ -74,14 +53,14 @@ def read_state(folder: Path) -> Tuple[Dict[str, Any], Dict[str, bytes], str]:
     except GalleryError:  # damage, or a save in progress: the lock tells which
         if not folder.is_dir():
             raise
-        with _locked(folder, shared=True):
+        with locked(folder, shared=True):
             return _read_once(folder)
 
 
 def _read_once(folder: Path) -> Tuple[Dict[str, Any], Dict[str, bytes], str]:
-    header = _read_header(folder)
+    header = read_header(folder)
     files = {name: _read_payload(folder, name, entry) for name, entry in header["files"].items()}
-    return {key: value for key, value in header.items() if key not in _BOOKKEEPING}, files, header["checksum"]
+    return {key: value for key, value in header.items() if key not in BOOKKEEPING}, files, header["checksum"]
 
 
 def write_state(
@@ -92,7 +71,7 @@ def write_state(
     Args:
         folder: The gallery; made if missing.
         described: What the header says beside the bookkeeping; JSON values.
-        files: Payload files by name, keys of :data:`PAYLOAD`.
+        files: Payload files by name, keys of :data:`galleries.header.PAYLOAD`.
         expected: The state's name this one follows; None replaces whatever is there.
 
     Returns:
@@ -106,8 +85,8 @@ def write_state(
     header: Dict[str, Any] = {"format": FORMAT, "version": VERSION, **described, "files": entries}
     made: List[Path] = []
     try:
-        made = _make_folder(folder)
-        with _locked(folder):
+        made = make_folder(folder)
+        with locked(folder):
             return _write_locked(folder, header, files, expected)
     except OSError as error:
         for path in reversed(made):
@@ -126,7 +105,7 @@ def _write_locked(folder: Path, header: Dict[str, Any], files: Mapping[str, byte
             f"{folder} was changed by someone else since it was loaded, so it was not overwritten; load it again."
         )
     header["follows"] = old.get("checksum")
-    header["checksum"] = _header_checksum(header)
+    header["checksum"] = header_checksum(header)
     entries: Mapping[str, Dict[str, Any]] = header["files"]
     changed = {name: entry for name, entry in entries.items() if not _holds(folder / name, entry)}
     fresh = folder / (HEADER + ".next")
@@ -180,7 +159,7 @@ def undo_state(folder: Path, mend: Callable[[Dict[str, Any], Dict[str, Any]], No
         GalleryError: There is no previous state, or one of both is damaged.
     """
     described, files, state = read_state(folder)
-    follows = _read_header(folder).get("follows")
+    follows = read_header(folder).get("follows")
     kept = next((path for path in _previous_places(folder) if _state_of(path) == follows), None)
     if follows is None or kept is None:
         raise GalleryError(f"{folder} keeps no state before its last change, so there is nothing to undo.")
@@ -197,7 +176,7 @@ def _is_current(folder: Path, header: Mapping[str, Any]) -> bool:
 def _state_of(folder: Path) -> Optional[str]:
     """The name of the state in a folder; None if there is none, or a damaged one."""
     try:
-        return str(_read_header(folder)["checksum"])
+        return str(read_header(folder)["checksum"])
     except GalleryError:
         return None
 
@@ -210,7 +189,7 @@ def _previous_places(folder: Path) -> Tuple[Path, Path]:
 def _settle(folder: Path) -> Dict[str, Any]:
     """Finish a save that was cut off: move its files, clear litter. Returns the header, empty if there is none."""
     try:
-        header = _read_header(folder)
+        header = read_header(folder)
     except GalleryError:
         header = {"files": {}}  # none, or a damaged one about to be replaced
     for name, entry in header["files"].items():
@@ -233,67 +212,15 @@ def _settle(folder: Path) -> Dict[str, Any]:
     return header
 
 
-def _read_header(folder: Path) -> Dict[str, Any]:
-    data = _read_file(folder / HEADER, _HEADER_LIMIT)
-    if data is None and not folder.is_dir():
-        raise GalleryError(f"{folder} is no folder; give a gallery made with: emotions gallery build.")
-    if data is None:
-        raise GalleryError(f"{folder} holds no {HEADER}, so it is no gallery; make one with: emotions gallery build.")
-    try:
-        header = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise GalleryError(f"{folder / HEADER} is damaged: it is not JSON; build the gallery anew.") from error
-    if not isinstance(header, dict) or header.get("format") != FORMAT:
-        raise GalleryError(f"{folder / HEADER} does not describe a gallery of this toolkit; give another folder.")
-    if header.get("version") not in READABLE:
-        raise GalleryError(
-            f"{folder} has format version {header.get('version')!r} and this toolkit reads up to {VERSION}; update it."
-        )
-    files = header.get("files")
-    if header.get("checksum") != _header_checksum(header) or not isinstance(files, dict):
-        raise GalleryError(f"{folder / HEADER} is damaged: its checksum differs; build the gallery anew.")
-    for name, entry in files.items():
-        if name not in PAYLOAD or not isinstance(entry, dict) or not _is_entry(entry.get("size"), entry.get("blake2b")):
-            raise GalleryError(f"{folder / HEADER} names a file {name!r} that no gallery has; do not trust it.")
-    return header
-
-
-def _is_entry(size: Any, digest: Any) -> bool:
-    return isinstance(size, int) and size >= 0 and isinstance(digest, str) and set(digest) <= set(string.hexdigits)
-
-
-def _header_checksum(header: Mapping[str, Any]) -> str:
-    plain = {key: value for key, value in header.items() if key != "checksum"}
-    return checksum(json.dumps(plain, sort_keys=True).encode())
-
-
 def _read_payload(folder: Path, name: str, entry: Mapping[str, Any]) -> bytes:
     found = False
     for path in (folder / name, _next_path(folder, name, entry)):
-        data = _read_file(path, entry["size"])
+        data = read_plain(path, entry["size"])
         found |= data is not None
         if data is not None and len(data) == entry["size"] and checksum(data) == entry["blake2b"]:
             return data
     what = "is damaged: its checksum differs" if found else "is missing"
     raise GalleryError(f"{folder / name} {what}; restore the folder from a copy or build the gallery anew.")
-
-
-def _read_file(path: Path, limit: int) -> Optional[bytes]:
-    """At most ``limit`` + 1 bytes of a plain file; None if there is none. A link or device is refused."""
-    try:
-        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except OSError as error:
-        why = "it is a link" if error.errno == errno.ELOOP else error.strerror or str(error)
-        raise GalleryError(f"{path} cannot be read ({why}); a gallery needs its own plain files.") from error
-    with os.fdopen(handle, "rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise GalleryError(f"{path} is not a plain file; a gallery needs its own plain files.")
-        try:
-            return file.read(min(limit, os.fstat(file.fileno()).st_size) + 1)  # a header may state any size
-        except OSError as error:
-            raise GalleryError(f"{path} cannot be read ({error.strerror or error}).") from error
 
 
 def _holds(path: Path, entry: Mapping[str, Any]) -> bool:
@@ -312,28 +239,3 @@ def _write(path: Path, data: bytes) -> None:
     with path.open("wb") as file:
         file.write(data)
     sync(path)
-
-
-def _make_folder(folder: Path) -> List[Path]:
-    """Make a folder and its missing parents; returns those made, outermost first."""
-    missing = [path for path in (folder, *folder.parents) if not path.exists()]
-    folder.mkdir(parents=True, exist_ok=True)
-    return missing[::-1]
-
-
-@contextlib.contextmanager
-def _locked(folder: Path, shared: bool = False) -> Iterator[None]:
-    """Hold a folder against savers (shared: of other readers). Where no lock is to be had (Windows) go on without."""
-    try:
-        import fcntl
-
-        handle = os.open(folder, os.O_RDONLY)
-    except (ImportError, OSError):
-        yield
-        return
-    try:
-        with contextlib.suppress(OSError):
-            fcntl.flock(handle, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)

@@ -25,8 +25,8 @@ import numpy as np
 from galleries.encoder import TowerCard
 from galleries.errors import EmotionsError
 from galleries.gallery import Gallery
+from galleries.header import HEADER, checksum
 from galleries.images import InputSpec
-from galleries.storage import HEADER, checksum
 
 MEMORY = 3 << 30
 """Bytes of address space that a child may take."""

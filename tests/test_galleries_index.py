@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from galleries.errors import ConfigError, GalleryError
-from galleries.index import KINDS, METRICS, VectorIndex, list_count, usable
+from galleries.index import KINDS, VectorIndex, list_count
+from galleries.vectors import METRICS, usable
 
 RNG = np.random.default_rng(3)
 MANY = RNG.standard_normal((900, 16)).astype(np.float32)

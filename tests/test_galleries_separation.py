@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from galleries.encoder import TowerCard
-from galleries.errors import EncoderMismatch, GalleryError
+from galleries.errors import GalleryError
 from galleries.gallery import Gallery
 from galleries.images import InputSpec
 from galleries.separation import left_out_answers, separation
@@ -73,28 +73,3 @@ def test_what_cannot_be_asked() -> None:
 def test_many_copies_are_no_trouble() -> None:
     gallery = Gallery.build(np.ones((30, 6), np.float32), ["fear", "anger"] * 15, tower=CARD)
     assert separation(gallery, "fear", 3).references == 15
-
-
-def test_merging_adds_what_is_not_there_yet() -> None:
-    one, two = scene(0, 30), scene(1, 20)
-    two_alone = two.vectors
-    numbers = one.merge(two)
-    assert numbers.tolist() == list(range(30, 50))
-    assert np.allclose(one.vectors[30:], two_alone, atol=1e-6)
-    assert [known.label for known in one.references[30:]] == [known.label for known in two.references]
-    assert one.merge(two).tolist() == []  # nothing twice
-    assert len(one) == 50
-
-
-def test_what_cannot_be_merged() -> None:
-    card = TowerCard("o", "cd" * 16, InputSpec(8, 8, 1), 6)
-    other = Gallery.build(np.eye(6, dtype=np.float32), ["fear"] * 6, tower=card)
-    with pytest.raises(EncoderMismatch, match="'o'"):
-        scene().merge(other)
-    far = Gallery.build(np.eye(6, dtype=np.float32), ["fear"] * 6, tower=CARD, metric="euclidean")
-    with pytest.raises(GalleryError, match="these are cosine and euclidean"):
-        scene().merge(far)
-    pictures = np.zeros((6, 4, 4), np.uint8)
-    seen = Gallery.build(np.eye(6, dtype=np.float32), ["fear"] * 6, tower=CARD, thumbnails=pictures)
-    with pytest.raises(GalleryError, match="this gallery keeps none"):
-        scene().merge(seen)

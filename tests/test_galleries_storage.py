@@ -14,7 +14,8 @@ import pytest
 
 from galleries import storage
 from galleries.errors import GalleryError
-from galleries.storage import HEADER, read_state, undo_state, write_state
+from galleries.header import HEADER
+from galleries.storage import read_state, undo_state, write_state
 
 ROOT = Path(__file__).resolve().parent.parent
 OLD: Dict[str, bytes] = {"index.faiss": b"old index", "references.jsonl": b"old lines", "thumbnails.npy": b"old"}
@@ -64,65 +65,6 @@ def test_every_damaged_byte_is_noticed(tmp_path: Path) -> None:
             read_state(tmp_path)
         path.write_bytes(whole)
     assert read_state(tmp_path)[1] == OLD
-
-
-def signed(header: Dict[str, Any]) -> str:
-    header["checksum"] = storage._header_checksum(header)
-    return json.dumps(header)
-
-
-@pytest.mark.parametrize(
-    ("change", "sentence"),
-    [
-        ({"version": 3}, "update it"),
-        ({"version": None}, "update it"),
-        ({"format": "other"}, "does not describe a gallery"),
-        ({"files": []}, "damaged"),
-        ({"files": {"../../etc/passwd": {"size": 1, "blake2b": "0"}}}, "do not trust"),
-        ({"files": {"/etc/passwd": {"size": 1, "blake2b": "0"}}}, "do not trust"),
-        ({"files": {"index.faiss": {"size": "1"}}}, "do not trust"),
-        ({"files": {"index.faiss": {"size": 9}}}, "do not trust"),
-        ({"files": {"index.faiss": {"size": 9, "blake2b": "../../x"}}}, "do not trust"),
-        ({"files": {"index.faiss": {"size": 9, "blake2b": "00"}}}, "checksum differs"),
-    ],
-)
-def test_a_strange_header_is_refused_even_if_signed(tmp_path: Path, change: Dict[str, Any], sentence: str) -> None:
-    write_state(tmp_path, {}, OLD)
-    header = json.loads((tmp_path / HEADER).read_text())
-    (tmp_path / HEADER).write_text(signed({**header, **change}))
-    with pytest.raises(GalleryError, match=sentence):
-        read_state(tmp_path)
-
-
-def test_what_is_no_gallery(tmp_path: Path) -> None:
-    with pytest.raises(GalleryError, match="is no folder"):
-        read_state(tmp_path / "absent")
-    with pytest.raises(GalleryError, match=r"holds no gallery\.json"):
-        read_state(tmp_path)
-    (tmp_path / "file").touch()
-    with pytest.raises(GalleryError, match="is no folder"):
-        read_state(tmp_path / "file")
-    with pytest.raises(GalleryError, match="could not be saved"):
-        write_state(tmp_path / "file", {}, OLD)
-    for text in ("[]", "[" * 100_000, "{", "null", '"x"', "\udcff"):
-        (tmp_path / HEADER).write_text(text, "utf-8", "surrogateescape")
-        with pytest.raises(GalleryError):
-            read_state(tmp_path)
-
-
-@pytest.mark.skipif(os.name != "posix", reason="links and pipes as on Linux")
-def test_links_and_pipes_are_refused(tmp_path: Path) -> None:
-    folder, secret = tmp_path / "gallery", tmp_path / "secret"
-    write_state(folder, {}, OLD)
-    secret.write_bytes(OLD["index.faiss"])
-    (folder / "index.faiss").unlink()
-    (folder / "index.faiss").symlink_to(secret)
-    with pytest.raises(GalleryError, match="it is a link"):
-        read_state(folder)
-    (folder / "index.faiss").unlink()
-    os.mkfifo(folder / "index.faiss")
-    with pytest.raises(GalleryError, match="not a plain file"):
-        read_state(folder)
 
 
 @pytest.mark.parametrize("step", ["write", "sync", "replace"])

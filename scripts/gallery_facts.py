@@ -1,0 +1,34 @@
+"""What a gallery holds, told at the terminal, as every command that makes or changes one does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Optional
+
+from emotions_cli import console
+
+if TYPE_CHECKING:
+    from galleries.gallery import Gallery
+
+
+def tell(held: Gallery, folder: Path, json: bool, news: Optional[str] = None) -> None:
+    """Print a gallery's size, emotions, tower and people, or the same as JSON.
+
+    Args:
+        held: The gallery.
+        folder: Where it lies.
+        json: Whether JSON is wanted.
+        news: A sentence to print after it; left out of the JSON.
+    """
+    facts = held.info()
+    if json:
+        console.print_json({"path": str(folder), **facts})
+        return
+    tower = facts["tower"]
+    title = f"{folder}: {facts['size']} references, {facts['metric']}, {facts['index']} index"
+    console.table(title, ["emotion", "references"], [[name, count] for name, count in facts["counts"].items()])
+    carried = "carried along" if facts["carries_tower"] else "not carried along"
+    people = f"{facts['subjects']} people known" if facts["subjects"] else "people unknown"
+    console.out.print(f"tower {tower['name']} ({tower['fingerprint']}, {carried}), {people}.", markup=False)
+    if news is not None:
+        console.out.print(news, markup=False)
