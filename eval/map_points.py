@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from galleries.errors import ConfigError, GalleryError, require
 from galleries.gallery import Gallery
+from galleries.left_out import nearest_outside
 from galleries.voting import decide, vote
 
 ISOLATED = 0.99
@@ -17,8 +18,6 @@ ISOLATED = 0.99
 
 SILHOUETTE_SAMPLE = 4000
 """Faces at most that the silhouette is computed of: its cost grows with their square."""
-
-_BLOCK = 1024
 
 Progress = Callable[[int, int], None]
 
@@ -109,7 +108,8 @@ def reference_points(
     if len(gallery) < 3:
         raise GalleryError(f"The gallery holds {len(gallery)} references; a map needs at least 3, so add some.")
     vectors = gallery.vectors[rows]
-    distances, near = _neighbours(gallery, vectors, min(n_neighbors, len(gallery) - 1), rows, progress)
+    k, everyone = min(n_neighbors, len(gallery) - 1), np.arange(len(gallery))
+    distances, near = nearest_outside(gallery.kneighbors, vectors, rows, everyone, k, progress)
     voters = gallery.labels[near]
     answers = decide(vote(distances, voters, len(gallery.emotions), weights), distances, voters)
     reach = distances[:, -1]
@@ -234,30 +234,6 @@ def cluster_quality(points: MapPoints, metric: str, seed: int = 0) -> ClusterQua
         n_neighbors=points.neighbours.shape[1],
         n=len(points),
     )
-
-
-def _neighbours(
-    gallery: Gallery,
-    vectors: NDArray[np.float32],
-    k: int,
-    own: NDArray[np.int64],
-    progress: Optional[Progress],
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """The k nearest others of references ``own``: distances and indices (N, k)."""
-    if k < 1:
-        raise ConfigError(f"{k} neighbours were asked for; give a whole number from 1.")
-    distances = np.empty((len(own), k), np.float32)
-    near = np.empty((len(own), k), np.int64)
-    for start in range(0, len(own), _BLOCK):
-        block = slice(start, start + _BLOCK)
-        far, found = gallery.kneighbors(vectors[block], k + 1)
-        itself = found == own[block, None]  # (B, k + 1)
-        itself[~itself.any(axis=1), -1] = True  # among many copies it is not in its own list: the last is dropped
-        distances[block] = far[~itself].reshape(-1, k)  # (B * k,) -> (B, k)
-        near[block] = found[~itself].reshape(-1, k)
-        if progress is not None:
-            progress(min(start + _BLOCK, len(own)), len(own))
-    return distances, near
 
 
 def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:

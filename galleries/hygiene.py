@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from galleries.errors import GalleryError
 from galleries.gallery import Gallery
+from galleries.left_out import nearest_outside
 from galleries.voting import vote
 
 HYGIENE_NEIGHBORS = 15
@@ -147,26 +148,20 @@ def neighbours_of_each(gallery: Gallery, n_neighbors: int) -> Tuple[NDArray[np.f
     Returns:
         Distances float32 (N, k), nearest first, and indices int64 (N, k).
     """
-    k = min(n_neighbors, len(gallery) - 1)
-    wanted = min(len(gallery), k + 1 + _most_copies(gallery))
-    distances, found = gallery.kneighbors(gallery.vectors, wanted)
-    keys = _keys(gallery)
-    other = keys[found] != keys[:, None]  # (N, wanted): neither itself nor a copy
-    short = other.sum(axis=1) < k  # nearly all of a small gallery are copies: then copies count
-    other[short] = found[short] != np.flatnonzero(short)[:, None]
-    places = np.argsort(~other, axis=1, kind="stable")[:, :k]  # the first k that count, in their order
-    return np.take_along_axis(distances, places, axis=1), np.take_along_axis(found, places, axis=1)
+    size, vectors, keys = len(gallery), gallery.vectors, _keys(gallery)
+    k = min(n_neighbors, size - 1)
+    distances, found = np.empty((size, k), np.float32), np.empty((size, k), np.int64)
+    lacking = size - np.bincount(keys)[keys] < k  # nearly all of a small gallery are copies: then copies count
+    for rows, groups in ((np.flatnonzero(~lacking), keys), (np.flatnonzero(lacking), np.arange(size))):
+        answer = nearest_outside(gallery.kneighbors, vectors[rows], groups[rows], groups, k)
+        distances[rows], found[rows] = answer
+    return distances, found
 
 
 def _keys(gallery: Gallery) -> NDArray[np.int64]:
     """A number for each reference, the same for the same vector: int64 (N,)."""
     _, keys = np.unique(np.round(gallery.vectors, 5), axis=0, return_inverse=True)
     return np.asarray(keys, np.int64).reshape(-1)
-
-
-def _most_copies(gallery: Gallery) -> int:
-    """How many copies the most copied reference has, up to 50."""
-    return min(50, int(np.bincount(_keys(gallery)).max()) - 1)
 
 
 def _duplicates(gallery: Gallery) -> Tuple[DuplicateGroup, ...]:

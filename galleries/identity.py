@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from galleries.errors import GalleryError
 from galleries.gallery import DEFAULT_NEIGHBORS, Gallery
+from galleries.left_out import nearest_outside
 from galleries.voting import decide, vote
 
 
@@ -111,7 +112,7 @@ def predict_without(
         gallery: The references.
         vectors: float32 (B, D).
         subjects: B people; None leaves nobody out.
-        n_neighbors: How many vote; fewer where others have not as many.
+        n_neighbors: How many vote; for a query whose others have not as many, all of theirs.
         weights: As :func:`galleries.voting.vote`.
 
     Raises:
@@ -119,18 +120,11 @@ def predict_without(
     """
     if len(subjects) != len(vectors):
         raise GalleryError(f"{len(subjects)} people were given for {len(vectors)} vectors; give one for each.")
-    names = np.array([reference.subject for reference in gallery.references], object)
-    own_counts = {name: int((names == name).sum()) for name in set(subjects) if name is not None}
-    if max(own_counts.values(), default=0) == len(gallery):
+    codes = _codes([*(known.subject for known in gallery.references), *subjects])
+    known, asked = codes[: len(gallery)], codes[len(gallery) :]
+    distances, found = nearest_outside(gallery.kneighbors, vectors, asked, known, n_neighbors)
+    if (found[:, :1] < 0).any():
         raise GalleryError("The gallery holds references of the person asked about alone; add other people.")
-    wanted = min(len(gallery), n_neighbors + max(own_counts.values(), default=0))
-    distances, found = gallery.kneighbors(vectors, wanted)
-    asked = np.array(list(subjects), object)[:, None]
-    unnamed = np.array([name is None for name in subjects])[:, None]
-    other = (names[found] != asked) | unnamed
-    k = int(min(n_neighbors, other.sum(axis=1).min()))
-    places = np.argsort(~other, axis=1, kind="stable")[:, :k]  # the first k of other people, in their order
-    distances, found = np.take_along_axis(distances, places, axis=1), np.take_along_axis(found, places, axis=1)
-    labels = gallery.labels[found]
+    labels = np.where(found < 0, -1, gallery.labels[found])
     scores = vote(distances, labels, len(gallery.emotions), weights)
     return [gallery.emotions[winner] for winner in decide(scores, distances, labels)]

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from galleries.errors import GalleryError
 from galleries.gallery import DEFAULT_NEIGHBORS, Gallery
+from galleries.left_out import nearest_outside
 from galleries.voting import decide, vote
 
 
@@ -79,10 +80,8 @@ def left_out_answers(
     if len(gallery) < 2:
         raise GalleryError("A gallery of one reference cannot be asked about itself; add others first.")
     k = min(n_neighbors, len(gallery) - 1)
-    distances, found = gallery.kneighbors(gallery.vectors[positions], k + 1)
-    own = found == positions[:, None]
-    own[~own.any(axis=1), -1] = True  # among many copies a vector may not find itself: one place too many is dropped
-    distances, found = distances[~own].reshape(-1, k), found[~own].reshape(-1, k)
+    everyone = np.arange(len(gallery))
+    distances, found = nearest_outside(gallery.kneighbors, gallery.vectors[positions], positions, everyone, k)
     labels = gallery.labels[found]
     return decide(vote(distances, labels, len(gallery.emotions)), distances, labels)
 

@@ -58,6 +58,17 @@ def test_neighbours_against_plain_loops() -> None:
         assert not set(found[own]) & (set(range(40)) - set(others))
 
 
+def test_however_many_copies_there_are_none_has_a_vote() -> None:
+    rng = np.random.default_rng(4)
+    vectors = rng.normal(size=(200, 6)).astype(np.float32)
+    vectors[80:] = vectors[0]
+    gallery = Gallery.build(vectors, ["fear", "anger"] * 100, tower=CARD)
+    _, found = neighbours_of_each(gallery, 5)
+    copies = [0, *range(80, 200)]
+    assert not np.isin(found[copies], copies).any()
+    assert (found[copies] == found[0]).all()
+
+
 def test_a_gallery_of_copies_is_still_answered() -> None:
     gallery = Gallery.build(np.ones((9, 6), np.float32), ["fear", "anger", "anger"] * 3, tower=CARD)
     found = check_gallery(gallery)

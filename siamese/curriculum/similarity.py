@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from galleries.errors import ConfigError
 from galleries.index import VectorIndex
+from galleries.left_out import nearest_outside
 from galleries.voting import decide, vote
 from siamese.pair_order import BANDS, PairName, pairs_of, read_pair
 
@@ -124,10 +125,7 @@ def confusion_within(
     """
     k = min(n_neighbors, len(vectors) - 1)
     index = VectorIndex.build(vectors, np.arange(len(vectors)), metric=metric)
-    distances, found = index.search(vectors, k + 1)
-    own = found == np.arange(len(vectors))[:, None]
-    own[~own.any(axis=1), -1] = True  # among many copies a vector may not find itself: one place too many is dropped
-    distances, found = distances[~own].reshape(-1, k), found[~own].reshape(-1, k)
+    distances, found = nearest_outside(index.search, vectors, index.numbers, index.numbers, k)
     answers = decide(vote(distances, labels[found], n_classes), distances, labels[found])
     confusion = np.zeros((n_classes, n_classes), np.int64)
     np.add.at(confusion, (labels, answers), 1)
