@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from galleries.errors import GalleryError
 from galleries.gallery import DEFAULT_NEIGHBORS, Gallery
 from galleries.left_out import nearest_outside
+from galleries.separation import left_out_answers
 from galleries.voting import decide, vote
 
 
@@ -99,6 +100,57 @@ def _recovery(
     return (hits, chances, able) if able.any() else None
 
 
+@dataclass(frozen=True)
+class OwnPersonProbe:
+    """What it is worth to a vote that the gallery knows the person who is asked about.
+
+    Attributes:
+        references: Those whose person is named.
+        people: How many people they show.
+        n_neighbors: How many vote.
+        accuracy: Share of the references for which the others' vote is right, each left out of its own; 0-1.
+        accuracy_without: The same where every reference of the same person is left out: what a stranger may expect.
+    """
+
+    references: int
+    people: int
+    n_neighbors: int
+    accuracy: float
+    accuracy_without: float
+
+    def to_json(self) -> Dict[str, Any]:
+        """The probe as a plain dict."""
+        return asdict(self)
+
+
+def probe_own_person(gallery: Gallery, n_neighbors: int = DEFAULT_NEIGHBORS) -> Optional[OwnPersonProbe]:
+    """How right a gallery is of its own references, with and without others of the same person.
+
+    Args:
+        gallery: The references.
+        n_neighbors: How many vote; at most all others.
+
+    Returns:
+        The probe; None where fewer than two people are named.
+    """
+    subjects = [reference.subject for reference in gallery.references]
+    named = np.array([row for row, name in enumerate(subjects) if name is not None], np.int64)
+    people = {name for name in subjects if name is not None}
+    if len(people) < 2:
+        return None
+    truth = gallery.labels[named]
+    with_them = left_out_answers(gallery, named, n_neighbors)
+    others = predict_without(gallery, gallery.vectors[named], [subjects[row] for row in named], n_neighbors)
+    without = np.array([gallery.emotions.index(answer) for answer in others])
+    return OwnPersonProbe(
+        len(named),
+        len(people),
+        min(n_neighbors, len(gallery) - 1),
+        float((with_them == truth).mean()),
+        float((without == truth).mean()),
+    )
+
+
 def predict_without(
     gallery: Gallery,
     vectors: NDArray[np.float32],
@@ -106,7 +158,7 @@ def predict_without(
     n_neighbors: int = DEFAULT_NEIGHBORS,
     weights: str = "distance",
 ) -> List[str]:
-    """The emotion of each vector by the votes of other people: a query's own person is left out.
+    """The emotion of each vector by the votes of other people: a query's own person is left out. Ties as in ``decide``.
 
     Args:
         gallery: The references.

@@ -12,7 +12,7 @@ from galleries.atomic import write_text
 from galleries.errors import ConfigError, DataError
 from galleries.gallery import Gallery
 from galleries.hygiene import Fix, Hygiene
-from galleries.identity import IdentityProbe
+from galleries.identity import IdentityProbe, OwnPersonProbe
 
 COLUMNS = ("number", "action", "emotion", "suggested", "suspicion", "source")
 ACTIONS = ("keep", "relabel", "remove")
@@ -58,6 +58,17 @@ def tell_identity(probe: Optional[IdentityProbe]) -> None:
     console.out.print(
         f"identity: the nearest other reference shows the same person for {console.percent(probe.recovered)} "
         f"(chance {console.percent(probe.chance)}; {probe.people} people); the lower, the less the vectors give away"
+    )
+
+
+def tell_own_person(probe: Optional[OwnPersonProbe]) -> None:
+    """Print what knowing the person is worth to the vote; nothing where people are not named."""
+    if probe is None:
+        return
+    console.out.print(
+        f"own person: {console.percent(probe.accuracy)} of {probe.references} references are answered rightly by the "
+        f"others, {console.percent(probe.accuracy_without)} without those of the same person ({probe.people} people, "
+        f"{probe.n_neighbors} neighbours); the second is what a stranger may expect"
     )
 
 

@@ -27,11 +27,15 @@ def check(
     apply: Optional[Path] = typer.Option(None, help="Carry out the rows of this file whose action says so."),
     json: bool = typer.Option(False, "--json", help="Print as JSON."),
 ) -> None:
-    """Look for suspected mislabels, duplicates, lonely references, imbalance, and emotions that one person shows."""
+    """Look for suspected mislabels, duplicates, lonely references, imbalance, and emotions that one person shows.
+
+    Where people are named it also says how well the vectors tell them apart, and how right the gallery is of a person
+    whose other references are left out.
+    """
     from emotions_cli import gallery_check
     from galleries.gallery import Gallery
     from galleries.hygiene import apply_fixes, check_gallery
-    from galleries.identity import probe_identity
+    from galleries.identity import probe_identity, probe_own_person
 
     held = Gallery.load(gallery)
     if apply is not None:
@@ -42,17 +46,19 @@ def check(
         return
     with console.bar("asking every reference's neighbours"):
         found = check_gallery(held, neighbors)
-        people = probe_identity(held)
+        people, own = probe_identity(held), probe_own_person(held, neighbors)
     if csv is not None:
         gallery_check.write_suspects(csv, held, found)
     if html is not None:
         gallery_check.write_page(html, held, found, suspects, gallery)
     if json:
         identity = None if people is None else people.to_json()
-        console.print_json({"path": str(gallery), **found.to_json(), "identity": identity})
+        votes = None if own is None else own.to_json()
+        console.print_json({"path": str(gallery), **found.to_json(), "identity": identity, "own_person": votes})
     else:
         gallery_check.tell(held, found, suspects)
         gallery_check.tell_identity(people)
+        gallery_check.tell_own_person(own)
     for path in filter(None, (csv, html)):
         console.say(f"Written: {path}")
 

@@ -8,7 +8,7 @@ import pytest
 from galleries.encoder import TowerCard
 from galleries.errors import GalleryError
 from galleries.gallery import Gallery
-from galleries.identity import predict_without, probe_identity
+from galleries.identity import predict_without, probe_identity, probe_own_person
 from galleries.images import InputSpec
 
 CARD = TowerCard("tiny", "ab" * 16, InputSpec(8, 8, 1), 12)
@@ -83,6 +83,46 @@ def test_votes_of_other_people_against_a_gallery_without_the_person() -> None:
         if person is not None:
             rest.remove([int(n) for n, r in zip(rest.numbers, rest.references) if r.subject == person])
         assert rest.predict(query[None], 7) == [answer]
+
+
+def test_each_query_gets_the_same_answer_alone_and_among_others() -> None:
+    """One whose person owns nearly all of the gallery does not take voters from the others."""
+    vectors = np.random.default_rng(1).normal(size=(20, 12)).astype(np.float32)
+    people = ["A"] * 17 + ["B", "C", "D"]
+    gallery = Gallery.build(vectors, ["fear", "anger"] * 10, tower=CARD, subjects=people)
+    together = predict_without(gallery, vectors, people, 7)
+    assert together == [predict_without(gallery, vectors[i : i + 1], [people[i]], 7)[0] for i in range(20)]
+    rest = Gallery.build(vectors, ["fear", "anger"] * 10, tower=CARD, subjects=people)
+    rest.remove(range(17))
+    assert together[0] == rest.predict(vectors[:1], 3)[0]
+
+
+@pytest.mark.parametrize("k", [1, 7])
+def test_what_knowing_the_person_is_worth_against_galleries_without_them(k: int) -> None:
+    gallery, right, without = scene(0.8, size=60), 0, 0
+    found = probe_own_person(gallery, k)
+    for number, known in zip(gallery.numbers.tolist(), gallery.references):
+        query = gallery.vectors[number : number + 1]
+        own = [n for n, other in zip(gallery.numbers.tolist(), gallery.references) if other.subject == known.subject]
+        for gone in ([number], own):
+            rest = scene(0.8, size=60)
+            rest.remove(gone)
+            is_right = rest.predict(query, k) == [known.label]
+            right, without = (right + is_right, without) if gone == [number] else (right, without + is_right)
+    assert found is not None
+    assert (found.references, found.people, found.n_neighbors) == (60, 6, k)
+    assert (found.accuracy, found.accuracy_without) == pytest.approx((right / 60, without / 60))
+    assert found.to_json()["people"] == 6
+
+
+def test_people_that_are_not_named_do_not_count() -> None:
+    vectors = np.eye(6, 12, dtype=np.float32)
+    unknown: List[List[Optional[str]]] = [[None] * 6, ["A"] * 6, ["A", None, None, "A", None, None]]
+    for subjects in unknown:
+        assert probe_own_person(Gallery.build(vectors, ["fear"] * 6, tower=CARD, subjects=subjects)) is None
+    some = probe_own_person(Gallery.build(vectors, ["fear"] * 6, tower=CARD, subjects=["A", "B", *[None] * 4]))
+    assert some is not None
+    assert (some.references, some.people, some.accuracy_without) == (2, 2, 1.0)
 
 
 def test_a_person_alone_in_the_gallery() -> None:

@@ -52,6 +52,23 @@ def test_suspects_are_found_kept_as_a_table_and_fixed(noisy: Path, tmp_path: Pat
     assert len(json.loads(run("gallery", "check", noisy, "--json")[1])["suspects"]) == 5
 
 
+def test_a_check_says_what_knowing_the_person_is_worth(noisy: Path, tmp_path: Path, run: Run) -> None:
+    assert "own person" not in run("gallery", "check", noisy)[1]
+    assert json.loads(run("gallery", "check", noisy, "--json")[1])["own_person"] is None
+    held = Gallery.load(noisy)
+    names = [known.label for known in held.references]
+    people = [f"S{i // 3 % 8}" for i in range(120)]
+    Gallery.build(held.vectors, names, tower=held.tower, subjects=people).save(tmp_path / "named")
+    code, out, err = run("gallery", "check", tmp_path / "named", "-k", 5)
+    assert code == 0, err
+    assert "own person: 95.8 % of 120 references are answered rightly by the others, 95.8 % without" in out
+    facts = json.loads(run("gallery", "check", tmp_path / "named", "-k", 5, "--json")[1])["own_person"]
+    assert facts == {
+        "references": 120, "people": 8, "n_neighbors": 5,
+        "accuracy": pytest.approx(115 / 120), "accuracy_without": pytest.approx(115 / 120),
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize(
     "row", ["4,praise,a,b,0.5,x", "x,remove,a,b,0.5,x", "4,relabel,a,,0.5,x", "999,remove,a,b,0.5,x", "4"]
 )
