@@ -45,6 +45,8 @@ class TrainingConfig:
         pair_bands: The pairs of emotions that are similar, moderately similar and distinct, for ``pair_order``.
         pair_focus: Share of the draws that the band in turn gets, 0-1.
         epochs: Passes over the training pictures, 1 or more.
+        seconds: Time to train for, without validation, if the epochs are not through before; the last epoch is cut
+            short, and the schedule goes by the time used. None for all epochs.
         batch_size: Pictures in a batch, over all processes.
         optimizer: ``"sgd"`` (Nesterov), ``"adam"`` or ``"adamw"``.
         lr: Highest learning rate.
@@ -83,6 +85,7 @@ class TrainingConfig:
     pair_bands: tuple[tuple[PairName, ...], ...] = ()
     pair_focus: float = 0.8
     epochs: int = 30
+    seconds: Optional[float] = None
     batch_size: int = 128
     optimizer: str = "sgd"
     lr: float = 0.1
@@ -134,6 +137,8 @@ class TrainingConfig:
             if getattr(self, name) is not None:
                 self._whole(name, 1)
         self._within("lr", 0, 100, open_low=True)
+        if self.seconds is not None:
+            self._within("seconds", 0, 1e9, open_low=True)
         self._check_pairs()
         for name in ("momentum", "label_smoothing", "ema", "plateau_factor", "warmup", "pair_focus"):
             self._within(name, 0, 1)
@@ -158,6 +163,8 @@ class TrainingConfig:
         if len(bands) not in (0, len(BANDS)):
             raise ConfigError(f"pair_bands holds {len(bands)} lists; give three: {', '.join(BANDS)} pairs.")
         object.__setattr__(self, "pair_bands", tuple(tuple(read_pair(pair) for pair in band) for band in bands))
+        if self.pair_order != "mixed" and self.seconds is not None:
+            raise ConfigError(f"pair_order = {self.pair_order!r} goes by epochs; leave seconds out.")
         if self.pair_order != "mixed" and (self.sampler == "shuffle" or not any(bands)):
             raise ConfigError(
                 f"pair_order = {self.pair_order!r} needs pair_bands and the sampler 'pairs' (or 'pk'); "

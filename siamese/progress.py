@@ -20,6 +20,10 @@ class CollapsedEmbedding(TrainingError):
     """Every face is given (nearly) the same vector; going on would train nothing."""
 
 
+class DivergedTraining(TrainingError):
+    """The loss is no number any more."""
+
+
 @dataclass
 class Progress:
     """The counters of a run that a resumed one takes up.
@@ -45,6 +49,11 @@ class Progress:
     stopped: str = ""
     history: list[dict[str, Any]] = field(default_factory=list)
 
+    @property
+    def trained(self) -> float:
+        """Seconds of training alone, in the whole epochs of a run with a time budget."""
+        return float(sum(row.get("train_seconds", 0.0) for row in self.history))
+
     def take(self, row: dict[str, Any], config: TrainingConfig) -> float:
         """Count an epoch in.
 
@@ -69,6 +78,8 @@ class Progress:
         if config.early_stop and self.stalled >= config.early_stop:
             self.stopped = "early stop"
         self.history.append(row)
+        if config.seconds is not None and self.trained >= config.seconds:
+            self.stopped = "time is up"
         return score
 
 
@@ -86,10 +97,10 @@ def check_finite(row: dict[str, Any], config: TrainingConfig) -> None:
     """Give up a run whose loss is no number any more.
 
     Raises:
-        TrainingError: The epoch's loss is infinite or not a number.
+        DivergedTraining: The epoch's loss is infinite or not a number.
     """
     if not math.isfinite(row["loss"]):
-        raise TrainingError(
+        raise DivergedTraining(
             f"The loss became {row['loss']} in epoch {row['epoch']}; lower --lr (it was {config.lr:g}) or set "
             "gradient_clip in the recipe. What was saved before this epoch is kept."
         )

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import math
 import time
-from functools import cache
 from pathlib import Path
 from typing import Any, Optional
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
@@ -19,16 +17,15 @@ from galleries.errors import ConfigError
 from siamese.checkpoint import initialise_from, save_checkpoint
 from siamese.config import TrainingConfig
 from siamese.datasets.base import FaceDataset
+from siamese.epoch_plan import plan_epoch
 from siamese.feeding import PixelFeed
 from siamese.history import HISTORY_FILE, TensorBoardLog, history_csv
 from siamese.learner import Learner, class_weights, make_optimizer, weight_average
 from siamese.losses import Objective, parse_loss
 from siamese.observer import Observer, Silence
-from siamese.pair_order import PairWeights, weigh_pairs
 from siamese.precision import choose_precision
-from siamese.processes import make_fabric, pick_device, share_of_process, world_size
+from siamese.processes import make_fabric, pick_device, world_size
 from siamese.progress import Progress, check_finite, check_spread, collapse_note
-from siamese.sampling import epoch_batches
 from siamese.schedule import Plateau, rate_at
 from siamese.splits import Split, check_trainable
 from siamese.state import read_state, save_state
@@ -68,6 +65,8 @@ class Trainer:
         resume: bool = False,
     ) -> None:
         check_trainable(dataset, split)
+        if config.seconds is not None and world_size() > 1:
+            raise ConfigError("A time budget (seconds) is for one process; give epochs under torchrun.")
         self.dataset, self.split, self.config, self.out = dataset, split, config, out
         self.observer: Observer = observer or Silence()
         self.card = card or {}
@@ -171,31 +170,37 @@ class Trainer:
         """Train for an epoch and validate; every process gives the same row."""
         config = self.config
         began = time.perf_counter()
-        plan, generator = self._plan(epoch)
+        fabric = self.fabric
+        plan, generator = plan_epoch(
+            config, self.dataset.emotions, self.feed.labels, epoch, fabric.global_rank, fabric.world_size
+        )
         self.observer.started(epoch + 1, config.epochs, len(plan))
         self.learner.train()
         losses: list[float] = []
         parts: dict[str, list[float]] = {}
         pictures, rate = 0, 0.0
         for step, (pixels, rows) in enumerate(self.feed.batches(plan)):
-            rate = rate_at(config, epoch * len(plan) + step, config.epochs * len(plan), self.plateau.factor)
+            place = self._place(epoch * len(plan) + step, config.epochs * len(plan), began)
+            rate = rate_at(config, *place, self.plateau.factor)
             loss, terms = self.step(pixels, rows, generator, rate)
             losses.append(loss)
             for key, value in terms.items():
                 parts.setdefault(key, []).append(value)
             pictures += len(rows)
             self.observer.stepped(loss, len(rows))
-            if not math.isfinite(loss) and self.fabric.world_size == 1:
+            if self._time_is_up(began) or (not math.isfinite(loss) and self.fabric.world_size == 1):
                 break
         row: dict[str, Any] = {
             "epoch": epoch + 1,
-            "steps": (epoch + 1) * len(plan),
+            "steps": epoch * len(plan) + len(losses),
             "lr": rate,
             "loss": self._mean(losses),
         }
         if len(parts) > 1:
             row.update({f"loss_{key}": self._mean(values) for key, values in parts.items()})
         trained = time.perf_counter() - began
+        if config.seconds is not None:
+            row["train_seconds"] = trained
         if self.fabric.is_global_zero and math.isfinite(row["loss"]):
             best = self.best_of_now
             row.update(_validation_row(self.validator(best.tower, best.head, self.fabric.device)))
@@ -207,35 +212,16 @@ class Trainer:
         agreed: dict[str, Any] = self.fabric.broadcast(row)
         return agreed
 
-    def _plan(self, epoch: int) -> tuple[list[Any], torch.Generator]:
-        """This process' batches of an epoch, and the augmentation's random state; nothing else is random."""
-        config, rank = self.config, self.fabric.global_rank
-        seed = config.seed * 100_003 + epoch + 1 + 7919 * rank
-        torch.manual_seed(seed)
-        rng = np.random.default_rng([config.seed, epoch])
-        plan = epoch_batches(
-            config.sampler,
-            self.feed.labels,
-            config.batch_size,
-            rng,
-            config.classes_per_batch,
-            self._pair_weights(epoch),
-        )
-        plan = share_of_process(plan, self.fabric.world_size, rank, config.sampler == "pairs")
-        return plan, torch.Generator().manual_seed(seed)
+    def _place(self, step: int, total: int, began: float) -> tuple[int, int]:
+        """Where the schedule stands: at a step of so many, or at a share of the time budget, in millionths."""
+        if self.config.seconds is None:
+            return step, total
+        spent = self.progress.trained + time.perf_counter() - began
+        return min(int(1e6 * spent / self.config.seconds), 10**6), 10**6
 
-    def _pair_weights(self, epoch: int) -> Optional[PairWeights]:
-        """How often each pair of emotions is drawn during an epoch; None where all are alike."""
-        config, emotions = self.config, self.dataset.emotions
-        if config.pair_order == "mixed":
-            return None
-
-        @cache
-        def at(done: float) -> NDArray[np.float64]:
-            progress = (epoch + done) / config.epochs
-            return weigh_pairs(emotions, config.pair_bands, config.pair_order, config.pair_focus, progress)
-
-        return at
+    def _time_is_up(self, began: float) -> bool:
+        budget = self.config.seconds
+        return budget is not None and self.progress.trained + time.perf_counter() - began >= budget
 
     def _mean(self, values: list[float]) -> float:
         mean = torch.tensor(float(np.mean(values)), dtype=torch.float64, device=self.fabric.device)

@@ -46,7 +46,7 @@ class FitResult:
         best_epoch: Counted from 1.
         best_score: Its monitored validation accuracy, 0-1.
         history: One row an epoch.
-        stopped: Why training ended: ``"all epochs"`` or ``"early stop"``.
+        stopped: Why training ended: ``"all epochs"``, ``"early stop"`` or ``"time is up"``.
         seconds: Time spent, over all sessions of the run.
         precision: What it trained in.
         leader: Whether this process has rank 0; the others of a ``torchrun`` leave exporting and telling to it.

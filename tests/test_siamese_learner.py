@@ -11,6 +11,7 @@ import torch
 from small_runs import run
 from tiny_faces import tiny_config, tiny_dataset, tiny_split
 
+from siamese.epoch_plan import plan_epoch
 from siamese.learner import class_weights, make_optimizer
 from siamese.splits import Split
 from siamese.towers import make_tower
@@ -64,7 +65,7 @@ def test_the_average_by_hand(tmp_path: Path) -> None:
     dataset = tiny_dataset()
     config = tiny_config(ema=0.2, epochs=1)
     trainer = Trainer(dataset, tiny_split(dataset), config, tmp_path, "cpu")
-    plan, generator = trainer._plan(0)
+    plan, generator = plan_epoch(config, dataset.emotions, trainer.feed.labels, 0)
     trainer.learner.train()
     expected: torch.Tensor | None = None
     for n, (pixels, rows) in enumerate(trainer.feed.batches(plan)):
