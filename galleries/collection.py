@@ -19,6 +19,7 @@ from galleries.evidence import Reference
 from galleries.index import VectorIndex
 from galleries.layout import Description, check_thumbnails
 from galleries.log import Change, LogEntry
+from galleries.personal import Own
 from galleries.vectors import Vectors
 from galleries.vocabulary import canonical
 
@@ -65,6 +66,7 @@ class Collection:
     def _set_references(self, references: Sequence[Reference]) -> None:
         self.references: Tuple[Reference, ...] = tuple(references)
         self._by_label: Dict[int, VectorIndex] = {}  # made when first asked for
+        self._by_person: Dict[str, Own] = {}  # likewise
         self.emotions: Tuple[str, ...] = tuple(sorted({reference.label for reference in self.references}))
         codes = {name: code for code, name in enumerate(self.emotions)}
         self.labels: NDArray[np.int64] = np.array([codes[r.label] for r in self.references], np.int64)

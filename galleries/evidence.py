@@ -28,6 +28,29 @@ class Decision:
 
 
 @dataclass(frozen=True)
+class PersonalVote:
+    """What a person's own references did to a vote.
+
+    Attributes:
+        subject: The person.
+        weight: How many times nearer the own references counted.
+        voters: How many of the neighbours that voted are the person's own.
+        share: Their share of the vote, 0-1.
+        outvoted: What the ordinary vote says, where that is another emotion; else None.
+    """
+
+    subject: str
+    weight: float
+    voters: int
+    share: float
+    outvoted: Optional[str]
+
+    def to_json(self) -> Dict[str, Any]:
+        """The vote as a plain dict."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
 class Reference:
     """A face in a gallery.
 
@@ -80,7 +103,9 @@ class Prediction:
         confidence: The winner's share of the vote, 0-1.
         scores: Every emotion of the gallery to its share; they sum to 1.
         neighbours: Who voted, nearest first.
-        decision: What may be said of the face; None where the gallery is not calibrated.
+        decision: What may be said of the face; None where the gallery is not calibrated, and of a personal vote, for
+            which its calibration promises nothing.
+        personal: What the person's own references did to the vote; None where no person was named.
     """
 
     emotion: str
@@ -88,6 +113,7 @@ class Prediction:
     scores: Dict[str, float]
     neighbours: List[Neighbour]
     decision: Optional[Decision] = None
+    personal: Optional[PersonalVote] = None
 
     def to_json(self) -> Dict[str, Any]:
         """The prediction as a plain dict."""

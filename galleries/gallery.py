@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from galleries.calibration import decisions
 from galleries.errors import GalleryError
-from galleries.evidence import Neighbour, Prediction, Reference
-from galleries.index import VectorIndex
+from galleries.evidence import Neighbour, PersonalVote, Prediction, Reference
+from galleries.personal import PERSONAL_WEIGHT, Own, check_weight, nearest_felt
 from galleries.saved import SavedCollection
-from galleries.vectors import Vectors
+from galleries.vectors import Vectors, check_k
 from galleries.voting import decide, vote
 
 __all__ = ["DEFAULT_NEIGHBORS", "Gallery", "Neighbour", "Prediction", "Reference"]
@@ -62,6 +62,8 @@ class Gallery(SavedCollection):
         weights: str = "distance",
         *,
         fingerprint: Optional[str] = None,
+        subject: Optional[str] = None,
+        personal_weight: float = PERSONAL_WEIGHT,
     ) -> NDArray[np.float64]:
         """Each emotion's share of the neighbours' vote.
 
@@ -70,16 +72,19 @@ class Gallery(SavedCollection):
             n_neighbors: How many vote.
             weights: ``"distance"`` or ``"majority"``; see :func:`galleries.voting.vote`.
             fingerprint: The tower the vectors come from, to be checked.
+            subject: The person all vectors show; the person's own references count as nearer, as in
+                :mod:`galleries.personal`. None prefers nobody.
+            personal_weight: How many times nearer, from 1.
 
         Returns:
             float64 (B, C), columns in the order of ``emotions``; rows sum to 1.
 
         Raises:
-            GalleryError: As :meth:`kneighbors`.
+            GalleryError: As :meth:`kneighbors`; a person of whom there is no reference, or a weight below 1.
             ConfigError: Unknown ``weights``.
         """
-        distances, indices = self.kneighbors(vectors, n_neighbors, fingerprint=fingerprint)
-        return vote(distances, self.labels[indices], len(self.emotions), weights)
+        felt, _, indices = self._voters(vectors, n_neighbors, fingerprint, subject, personal_weight)
+        return vote(felt, self.labels[indices], len(self.emotions), weights)
 
     def predict(
         self,
@@ -88,11 +93,13 @@ class Gallery(SavedCollection):
         weights: str = "distance",
         *,
         fingerprint: Optional[str] = None,
+        subject: Optional[str] = None,
+        personal_weight: float = PERSONAL_WEIGHT,
     ) -> List[str]:
         """The emotion of each vector; arguments and errors as :meth:`predict_proba`, ties as in ``voting.decide``."""
-        distances, indices = self.kneighbors(vectors, n_neighbors, fingerprint=fingerprint)
+        felt, _, indices = self._voters(vectors, n_neighbors, fingerprint, subject, personal_weight)
         labels = self.labels[indices]
-        winners = decide(vote(distances, labels, len(self.emotions), weights), distances, labels)
+        winners = decide(vote(felt, labels, len(self.emotions), weights), felt, labels)
         return [self.emotions[winner] for winner in winners]
 
     def classify(
@@ -102,10 +109,21 @@ class Gallery(SavedCollection):
         weights: str = "distance",
         *,
         fingerprint: Optional[str] = None,
+        subject: Optional[str] = None,
+        personal_weight: float = PERSONAL_WEIGHT,
     ) -> List[Prediction]:
         """The emotion of each vector with its evidence; arguments and errors as :meth:`predict_proba`."""
-        distances, indices = self.kneighbors(vectors, n_neighbors, fingerprint=fingerprint)
-        return self.explain(vectors, distances, indices, weights)
+        felt, distances, indices = self._voters(vectors, n_neighbors, fingerprint, subject, personal_weight)
+        if subject is None:
+            return self.explain(vectors, distances, indices, weights)
+        found = self._predictions(felt, distances, indices, weights)
+        own = np.isin(indices, self.own_references(subject).places)  # (B, k)
+        shares = vote(felt, own.astype(np.int64), 2, weights)[:, 1]
+        usual = self.predict(vectors, n_neighbors, weights)
+        for said, is_own, share, plain in zip(found, own, shares.tolist(), usual):
+            outvoted = None if plain == said.emotion else plain
+            said.personal = PersonalVote(subject, personal_weight, int(is_own.sum()), share, outvoted)
+        return found
 
     def explain(
         self, vectors: Vectors, distances: Vectors, indices: NDArray[np.int64], weights: str = "distance"
@@ -121,20 +139,58 @@ class Gallery(SavedCollection):
         Raises:
             ConfigError: Unknown ``weights``.
         """
+        found = self._predictions(distances, distances, indices, weights)
+        if self.calibration is not None:
+            for said, decision in zip(found, decisions(self, vectors)):
+                said.decision = decision
+        return found
+
+    def _predictions(
+        self, felt: Vectors, distances: Vectors, indices: NDArray[np.int64], weights: str
+    ) -> List[Prediction]:
+        """The vote by ``felt`` distances with the neighbours as they are: arrays (B, k)."""
         labels = self.labels[indices]
-        scores = vote(distances, labels, len(self.emotions), weights)
-        winners = decide(scores, distances, labels)
-        said = [None] * len(winners) if self.calibration is None else decisions(self, vectors)
+        scores = vote(felt, labels, len(self.emotions), weights)
+        winners = decide(scores, felt, labels)
         return [
             Prediction(
                 emotion=self.emotions[winner],
                 confidence=float(row[winner]),
                 scores=dict(zip(self.emotions, row.tolist())),
                 neighbours=self._neighbours(distances[i], indices[i]),
-                decision=said[i],
             )
             for i, (winner, row) in enumerate(zip(winners, scores))
         ]
+
+    def _voters(
+        self, vectors: Vectors, n_neighbors: int, fingerprint: Optional[str], subject: Optional[str], weight: float
+    ) -> Tuple[Vectors, Vectors, NDArray[np.int64]]:
+        """Who votes: distances as they count in the vote, the distances themselves, and indices, (B, k) each."""
+        check_weight(weight)
+        if subject is None:
+            distances, indices = self.kneighbors(vectors, n_neighbors, fingerprint=fingerprint)
+            return distances, distances, indices
+        self._check_vectors(vectors, fingerprint)
+        check_k(n_neighbors, len(self))
+        return nearest_felt(self.kneighbors, self.own_references(subject), vectors, n_neighbors, weight)
+
+    def own_references(self, subject: str) -> Own:
+        """The references of a person.
+
+        Raises:
+            GalleryError: There is none.
+        """
+        if subject not in self._by_person:
+            places = np.array([i for i, known in enumerate(self.references) if known.subject == subject], np.int64)
+            if not len(places):
+                people = sorted({known.subject for known in self.references if known.subject is not None})
+                shown = ", ".join(people[:8]) + (" …" if len(people) > 8 else "")
+                raise GalleryError(
+                    f"The gallery holds no reference of {subject!r}, but of {shown or 'nobody that is named'}; add "
+                    "some with: emotions gallery add --subject."
+                )
+            self._by_person[subject] = Own(self._index.part(places), places, len(self))
+        return self._by_person[subject]
 
     def distances_within(self, vectors: Vectors, label: int, nearest: int) -> Vectors:
         """Distances to the nearest references of one emotion, whatever the others are.
@@ -152,8 +208,7 @@ class Gallery(SavedCollection):
         """
         self._check_vectors(vectors, None)
         if label not in self._by_label:
-            own = self._index.vectors()[self.labels == label]
-            self._by_label[label] = VectorIndex.build(own, np.arange(len(own), dtype=np.int64), metric=self.metric)
+            self._by_label[label] = self._index.part(np.flatnonzero(self.labels == label))
         index = self._by_label[label]
         return index.search(vectors, min(nearest, len(index)))[0]
 

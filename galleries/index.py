@@ -9,14 +9,14 @@ in a batch, and ties go to the lower number. A search never answers "no neighbou
 from __future__ import annotations
 
 import math
-from typing import Any, Tuple
+from typing import Any, Optional, Tuple
 
 import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from galleries.errors import ConfigError, GalleryError, unknown_name
-from galleries.vectors import METRICS, Vectors, usable
+from galleries.errors import GalleryError, unknown_name
+from galleries.vectors import METRICS, Vectors, check_k, squared_distances, usable
 
 KINDS: Tuple[str, ...] = ("flat", "ivf", "hnsw")
 """``flat`` compares with every vector (exact; fast enough to 10⁵), the others are approximate, for larger sets."""
@@ -46,7 +46,10 @@ class VectorIndex:
         self.metric = metric
         self.numbers = numbers
         self._native = native
+        # the index inside an IDMap2 answers with positions, as its numbers ascend, and spares FAISS a parallel loop
+        self._inner = native if kind == "ivf" else native.index
         self._own = own  # (N, D) only for IVF; the others show FAISS's own memory
+        self._view: Optional[Vectors] = None  # on that memory, until the index changes
 
     @classmethod
     def build(cls, vectors: Vectors, numbers: Numbers, *, metric: str = "cosine", kind: str = "flat") -> VectorIndex:
@@ -110,11 +113,16 @@ class VectorIndex:
         """The vectors without a copy, to be let go before the index changes."""
         if self.kind == "ivf":
             return self._own
-        storage: Any = faiss.downcast_index(self._native.index)
-        if self.kind == "hnsw":
-            storage = faiss.downcast_index(storage.storage)
-        view: Vectors = faiss.rev_swig_ptr(storage.get_xb(), len(self) * self.dim).reshape(len(self), self.dim)
-        return view
+        if self._view is None:
+            storage: Any = faiss.downcast_index(self._native.index)
+            if self.kind == "hnsw":
+                storage = faiss.downcast_index(storage.storage)
+            self._view = faiss.rev_swig_ptr(storage.get_xb(), len(self) * self.dim).reshape(len(self), self.dim)
+        return self._view
+
+    def part(self, positions: Numbers) -> VectorIndex:
+        """A flat index of the vectors at these positions, int64 (M,), M ≥ 1; its numbers are 0 … M - 1."""
+        return self._make(self._stored()[positions], np.arange(len(positions)), self.metric, "flat")
 
     def add(self, vectors: Vectors, numbers: Numbers) -> None:
         """Add vectors.
@@ -134,6 +142,7 @@ class VectorIndex:
                 self._become(self._make(everything, numbers, self.metric, self.kind))
                 return
             self._own = everything
+        self._view = None
         self._native.add_with_ids(ready, numbers[len(self) :])
         self.numbers = numbers
 
@@ -144,13 +153,15 @@ class VectorIndex:
         if self.kind == "hnsw":  # FAISS cannot remove from a graph
             self._become(self._make(self._stored()[kept], self.numbers[kept], self.metric, self.kind))
             return
+        self._view = None
         self._native.remove_ids(self.numbers[~kept])
         if self.kind == "ivf":
             self._own = self._own[kept]
         self.numbers = self.numbers[kept]
 
     def _become(self, other: VectorIndex) -> None:
-        self._native, self._own, self.numbers = other._native, other._own, other.numbers
+        self._native, self._inner, self._own = other._native, other._inner, other._own
+        self.numbers, self._view = other.numbers, None
 
     def search(self, queries: Vectors, k: int) -> Tuple[Vectors, Numbers]:
         """The k nearest vectors of each query; exact for ``flat``.
@@ -199,18 +210,22 @@ class VectorIndex:
 
     def _candidates(self, ready: Vectors, k: int, wide: int) -> Tuple[Vectors, Numbers, Numbers]:
         """FAISS's ``wide`` nearest, put in order: squared distances, positions, and rows where the border is open."""
-        _, found = self._native.search(ready, wide)  # (B, wide) numbers, -1 where an approximate index has no more
+        _, found = self._inner.search(ready, wide)  # (B, wide), -1 where an approximate index has no more
         absent = found < 0
-        positions = np.searchsorted(self.numbers, np.where(absent, self.numbers[0], found))
+        gaps = bool(absent.any())
+        positions = np.where(absent, self.numbers[0] if self.kind == "ivf" else 0, found) if gaps else found
+        if self.kind == "ivf":
+            positions = np.searchsorted(self.numbers, positions)
         squares = np.empty(found.shape, np.float32)
         stored = self._stored()
         step = max(1, _BLOCK // (wide * self.dim))
         for start in range(0, len(ready), step):
             rows = slice(start, start + step)
-            squares[rows] = _squares(stored[positions[rows]], ready[rows, None])  # (b, wide, D) -> (b, wide)
-        squares[absent] = np.inf
-        order = np.lexsort((positions, squares), axis=1)
-        squares, positions = np.take_along_axis(squares, order, 1), np.take_along_axis(positions, order, 1)
+            squares[rows] = squared_distances(stored[positions[rows]], ready[rows, None])  # (b, wide, D) -> (b, wide)
+        if gaps:
+            squares[absent] = np.inf
+        at = np.arange(len(found))[:, None], np.lexsort((positions, squares), axis=1)
+        squares, positions = squares[at], positions[at]
         is_open = squares[:, k - 1] == np.inf
         if self.kind == "flat" and wide < len(self):  # vectors just outside may be as near as the k-th
             scale = np.einsum("bd,bd->b", ready, ready) + squares[:, k - 1]
@@ -221,7 +236,7 @@ class VectorIndex:
         """The k nearest of one query (D,) by comparing every vector: squared distances and positions (k,)."""
         stored = self._stored()
         step = max(1, _BLOCK // self.dim)
-        blocks = [_squares(stored[s : s + step], query[None]) for s in range(0, len(stored), step)]
+        blocks = [squared_distances(stored[s : s + step], query[None]) for s in range(0, len(stored), step)]
         squares = np.concatenate(blocks)
         order = np.argsort(squares, kind="stable")[:k].astype(np.int64)
         return squares[order], order
@@ -277,21 +292,6 @@ def _contents(native: Any, kind: str) -> Tuple[Numbers, Vectors]:
     return every[order], flat[order]
 
 
-def _squares(vectors: Vectors, queries: Vectors) -> Vectors:
-    """Squared distances along the last axis; the same for a pair whatever else is in the arrays."""
-    difference = vectors - queries
-    squares: Vectors = np.einsum("...d,...d->...", difference, difference)
-    return squares
-
-
 def list_count(n_vectors: int) -> int:
     """Inverted lists for N vectors: about 4 √N, but no more than FAISS can train well on so few."""
     return max(1, min(round(4 * math.sqrt(n_vectors)), n_vectors // _POINTS_PER_LIST))
-
-
-def check_k(k: int, size: int) -> None:
-    """Refuse a number of neighbours that is no whole number from 1 to the number of vectors."""
-    if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1:
-        raise ConfigError(f"{k!r} neighbours were asked for; give a whole number from 1.")
-    if k > size:
-        raise GalleryError(f"{k} neighbours were asked for, but the gallery holds {size}; ask for at most {size}.")

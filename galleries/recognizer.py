@@ -16,6 +16,7 @@ from galleries.evidence import Neighbour, Prediction
 from galleries.faces import Box, FaceDetector, crop, is_face_picture
 from galleries.gallery import DEFAULT_NEIGHBORS, Gallery
 from galleries.images import PICTURE_SUFFIXES, is_blank, prepare_batch, read_picture, validate
+from galleries.personal import PERSONAL_WEIGHT, check_weight
 
 Pixels = NDArray[np.uint8]
 
@@ -129,6 +130,22 @@ class Recognizer:
         self.weights = weights
         self.margin = margin
         self.whole = whole
+        self.subject: Optional[str] = None
+        self.personal_weight = PERSONAL_WEIGHT
+
+    def for_person(self, subject: str, weight: float = PERSONAL_WEIGHT) -> None:
+        """Let a person's own references count as nearer from here on, as in :mod:`galleries.personal`.
+
+        Args:
+            subject: The person, as the gallery names them; every face is taken for this person's.
+            weight: How many times nearer, from 1.
+
+        Raises:
+            GalleryError: The gallery holds no reference of the person, or the weight is below 1.
+        """
+        check_weight(weight)
+        self.gallery.own_references(subject)
+        self.subject, self.personal_weight = subject, weight
 
     @classmethod
     def load(
@@ -191,6 +208,17 @@ class Recognizer:
         """Faces, uint8 of any size, to the gallery's vectors, float32 (B, D)."""
         return self.encoder.encode(prepare_batch(faces, self.encoder.input_spec))
 
+    def classify(self, vectors: NDArray[np.float32]) -> List[Prediction]:
+        """The gallery's answers for faces as vectors, float32 (B, D), asked as this recognizer asks.
+
+        Raises:
+            GalleryError: More neighbours are asked for than the gallery holds.
+            ConfigError: An unknown way of voting.
+        """
+        return self.gallery.classify(
+            vectors, self.n_neighbors, self.weights, subject=self.subject, personal_weight=self.personal_weight
+        )
+
     def recognise(self, image: Pixels) -> List[FacePrediction]:
         """Recognise the emotion of every face of a picture.
 
@@ -208,7 +236,7 @@ class Recognizer:
         if not found:
             return []
         vectors = self.embed([face for _, face in found])
-        predictions = self.gallery.classify(vectors, self.n_neighbors, self.weights)
+        predictions = self.classify(vectors)
         return [FacePrediction(box, prediction) for (box, _), prediction in zip(found, predictions)]
 
     def similar(self, image: Pixels, threshold: float) -> List[Tuple[Optional[Box], List[Neighbour]]]:

@@ -1,4 +1,4 @@
-"""What vectors a gallery takes: numbers of one length, finite, with a direction where the metric is cosine."""
+"""What a gallery can be asked: vectors of one length, finite, with a direction under cosine; and for how many."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
-from galleries.errors import GalleryError
+from galleries.errors import ConfigError, GalleryError
 
 METRICS: Tuple[str, ...] = ("cosine", "euclidean")
 """``cosine``: 1 - cosine similarity (0-2), on unit-length copies; ``euclidean``: the ordinary distance."""
@@ -46,3 +46,18 @@ def usable(vectors: Any, metric: str, dim: int = 0) -> Vectors:
 def _refuse(bad: NDArray[np.bool_], what: str) -> None:
     if bad.any():
         raise GalleryError(f"{int(bad.sum())} of {len(bad)} vectors (first: row {int(bad.argmax())}) {what}.")
+
+
+def squared_distances(vectors: Vectors, queries: Vectors) -> Vectors:
+    """Squared distances along the last axis; the same for a pair whatever else is in the arrays."""
+    difference = vectors - queries
+    squares: Vectors = np.einsum("...d,...d->...", difference, difference)
+    return squares
+
+
+def check_k(k: int, size: int) -> None:
+    """Refuse a number of neighbours that is no whole number from 1 to the number of vectors."""
+    if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1:
+        raise ConfigError(f"{k!r} neighbours were asked for; give a whole number from 1.")
+    if k > size:
+        raise GalleryError(f"{k} neighbours were asked for, but the gallery holds {size}; ask for at most {size}.")

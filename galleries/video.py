@@ -51,7 +51,7 @@ class Film:
         self.options = options or FilmOptions()
         nothing = np.zeros((1, recognizer.gallery.tower.embedding_dim), np.float32)
         nothing[0, 0] = 1.0
-        recognizer.gallery.classify(nothing, recognizer.n_neighbors, recognizer.weights)  # refused now, not mid-way
+        recognizer.classify(nothing)  # refused now, not mid-way
         self._recognizer = recognizer
         self._tracker = Tracker(self.options.overlap, self.options.patience)
         self._votes: Dict[int, NDArray[np.float64]] = {}
@@ -133,8 +133,7 @@ class Film:
         predictions: Iterator[Prediction] = iter(())
         if faces:
             vectors = self._recognizer.embed(faces)
-            voters = self._recognizer.n_neighbors
-            predictions = iter(self._recognizer.gallery.classify(vectors, voters, self._recognizer.weights))
+            predictions = iter(self._recognizer.classify(vectors))
         for frame, (detected, places) in zip(frames, found):
             results = [self._smooth(track, box, next(predictions)) for track, box, _ in places]
             yield frame, detected, tuple(sorted(results, key=lambda face: face.track))

@@ -51,17 +51,19 @@ def vote(
     if labels.size and int(labels.max()) >= n_classes:
         raise GalleryError(f"A neighbour has label {int(labels.max())}, but there are only {n_classes} classes.")
     present = labels >= 0
-    weight = present.astype(np.float64)  # (B, k)
+    everyone = bool(present.all())
     if weights == "distance":
-        known = np.where(present, distances, 0.0)
-        mean = known.sum(axis=1, keepdims=True) / np.maximum(present.sum(axis=1, keepdims=True), 1)  # (B, 1)
+        known = distances if everyone else np.where(present, distances, 0.0)
+        voters = max(labels.shape[1], 1) if everyone else np.maximum(present.sum(axis=1, keepdims=True), 1)  # (B, 1)
+        mean = known.sum(axis=1, keepdims=True) / voters  # (B, 1)
         unit = np.where(mean > 0, mean, 1.0)
-        weight *= 1.0 / (known / unit + SOFTENING)  # the same shares as 1 / (d + 0.1 m), without over- or underflow
-    scores = np.zeros((len(labels), n_classes))
-    rows = np.arange(len(labels))
-    for place in range(labels.shape[1]):
-        # an absent neighbour adds weight 0 to class 0
-        scores[rows, np.maximum(labels[:, place], 0)] += weight[:, place]
+        weight = 1.0 / (known / unit + SOFTENING)  # the same shares as 1 / (d + 0.1 m), without over- or underflow
+    else:
+        weight = np.ones(labels.shape)
+    if not everyone:  # an absent neighbour adds weight 0 to class 0
+        weight, labels = weight * present, np.maximum(labels, 0)
+    cells = np.arange(len(labels))[:, None] * n_classes + labels  # (B, k) into scores, flattened
+    scores = np.bincount(cells.ravel(), weight.ravel(), len(labels) * n_classes).reshape(len(labels), n_classes)
     total = scores.sum(axis=1, keepdims=True)
     return scores / np.where(total > 0, total, 1.0)
 
@@ -85,15 +87,19 @@ def decide(
         int64 (B,), 0 … C - 1; -1 for a query without any neighbour.
     """
     distances, labels = _checked(distances, labels)
-    nearest = np.full(scores.shape, np.inf)
-    rows = np.arange(len(labels))
-    for place in range(labels.shape[1]):
-        seen = labels[:, place] >= 0
-        at = (rows[seen], labels[seen, place])
-        nearest[at] = np.minimum(nearest[at], distances[seen, place])
     tied = scores >= scores.max(axis=1, keepdims=True, initial=0.0) - _EQUAL  # (B, C)
-    # argmin takes the lower label of equals
-    winner: NDArray[np.int64] = np.where(tied, nearest, np.inf).argmin(axis=1).astype(np.int64)
+    winner: NDArray[np.int64] = tied.argmax(axis=1).astype(np.int64)
+    open_rows = np.flatnonzero(tied.sum(axis=1) > 1)
+    if len(open_rows):
+        far, known = distances[open_rows], labels[open_rows]
+        nearest = np.full((len(open_rows), scores.shape[1]), np.inf)
+        rows = np.arange(len(open_rows))
+        for place in range(known.shape[1]):
+            seen = known[:, place] >= 0
+            at = (rows[seen], known[seen, place])
+            nearest[at] = np.minimum(nearest[at], far[seen, place])
+        # argmin takes the lower label of equals
+        winner[open_rows] = np.where(tied[open_rows], nearest, np.inf).argmin(axis=1)
     winner[~(labels >= 0).any(axis=1)] = -1
     return winner
 
@@ -105,6 +111,6 @@ def _checked(
     known: NDArray[np.int64] = np.asarray(labels, np.int64)
     if far.ndim != 2 or far.shape != known.shape:
         raise GalleryError(f"Distances {far.shape} and labels {known.shape} must both be (queries, neighbours).")
-    if not (far[known >= 0] >= 0).all():
+    if not (far >= 0).all() and not (far[known >= 0] >= 0).all():
         raise GalleryError("A neighbour's distance is negative or not a number; distances of 0 and more were expected.")
     return far, known

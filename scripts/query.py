@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional
 import typer
 
 from emotions_cli import console
-from galleries.errors import DataError
+from galleries.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from galleries.recognizer import Recognizer
@@ -26,6 +26,12 @@ def query(
     pictures: List[Path] = typer.Argument(..., help="Pictures, or folders of them."),
     neighbors: Optional[int] = typer.Option(None, "--neighbors", "-k", help="How many references vote. [default: 5]"),
     weights: str = typer.Option("distance", help="How they are weighed: distance or majority."),
+    subject: Optional[str] = typer.Option(
+        None, help="Who the pictures show: references of this person in the gallery count as nearer than others."
+    ),
+    personal_weight: Optional[float] = typer.Option(
+        None, help="How many times nearer they count, from 1. [default: 2]"
+    ),
     similar: Optional[float] = typer.Option(
         None, help="Instead of a vote: every reference at most this far away (cosine distance 0-2, or Euclidean)."
     ),
@@ -40,18 +46,26 @@ def query(
 ) -> None:
     """Recognise the emotion of every face of pictures, and show the references that say so.
 
-    In a picture larger than a face, faces are looked for. A file that is no picture is reported and skipped.
+    In a picture larger than a face, faces are looked for. A file that is no picture is reported and skipped. With
+    --subject every face is taken for that person's, and the answer says what the person's own references did to it.
     """
     from emotions_cli.opening import open_recognizer
     from galleries.errors import unknown_name
+    from galleries.personal import PERSONAL_WEIGHT
     from galleries.recognizer import list_pictures
     from galleries.vocabulary import SPANISH
 
     if language not in ("en", "es"):
         raise unknown_name("language", language, ("en", "es"))
+    if personal_weight is not None and subject is None:
+        raise ConfigError("--personal-weight says how much a person's own references count; name them with --subject.")
+    if subject is not None and similar is not None:
+        raise ConfigError("--similar lists references and takes no vote, so --subject has no place; leave one out.")
     names = SPANISH if language == "es" else {}
     files = list_pictures(pictures)
     recognizer = open_recognizer(gallery, tower, detector, neighbors, weights, margin, whole, provider, threads)
+    if subject is not None:
+        recognizer.for_person(subject, PERSONAL_WEIGHT if personal_weight is None else personal_weight)
     answers = _vote(recognizer, files) if similar is None else _compare(recognizer, files, similar)
     collected, skipped = [], []
     for answer in answers:
@@ -101,6 +115,8 @@ def _named(value: Any, names: Dict[str, str]) -> Any:
     named = {key: _named(item, names) for key, item in value.items()}
     if "emotion" in named:
         named["emotion"] = names.get(named["emotion"], named["emotion"])
+    if "outvoted" in named:
+        named["outvoted"] = names.get(named["outvoted"], named["outvoted"])
     if "emotions" in named:
         named["emotions"] = [names.get(emotion, emotion) for emotion in named["emotions"]]
     if "scores" in named:
@@ -122,9 +138,20 @@ def _print_answer(answer: Dict[str, Any], threshold: Optional[float]) -> None:
                 _print(f"      … and {len(found) - SHOWN} more (--json gives all)")
             continue
         _print(f"{answer['path']}{where}: {face['emotion']} ({console.percent(face['confidence'])} of the vote)")
+        if face["personal"] is not None:
+            _print(f"      {_told_personal(face['personal'], len(face['neighbours']))}")
         if face["decision"] is not None:
             _print(f"      {_told(face['decision'])}")
         _print_neighbours(face["neighbours"])
+
+
+def _told_personal(personal: Dict[str, Any], voters: int) -> str:
+    """What a person's own references did to the vote, in words."""
+    told = (
+        f"{personal['subject']}'s own references count {personal['weight']:g} times nearer: {personal['voters']} of "
+        f"{voters} voters, {console.percent(personal['share'])} of the vote"
+    )
+    return told if personal["outvoted"] is None else f"{told}; the ordinary vote says {personal['outvoted']}"
 
 
 def _told(decision: Dict[str, Any]) -> str:

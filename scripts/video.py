@@ -35,6 +35,10 @@ def video(
     min_face: int = typer.Option(0, help="Side in pixels of the smallest face to take."),
     neighbors: Optional[int] = typer.Option(None, "--neighbors", "-k", help="How many references vote. [default: 5]"),
     weights: str = typer.Option("distance", help="How they are weighed: distance or majority."),
+    subject: Optional[str] = typer.Option(
+        None, help="Who the film shows, alone: this person's own references count as nearer (see emotions query)."
+    ),
+    personal_weight: float = typer.Option(2.0, help="How many times nearer they count, from 1."),
     tower: Optional[Path] = typer.Option(None, help="The tower, if the gallery does not carry it."),
     detector: Optional[Path] = typer.Option(None, help="A YuNet .onnx file instead of the Haar detector."),
     margin: float = typer.Option(0.0, help="Share of a face's side that is added around it."),
@@ -63,6 +67,8 @@ def video(
     places = Outputs(out, csv, jsonl, show or port is not None, port, language)
     check_places(source, places)
     recognizer = open_recognizer(gallery, tower, detector, neighbors, weights, margin, whole, provider, threads)
+    if subject is not None:
+        recognizer.for_person(subject, personal_weight)
     console.stop_on_terminate()
     summary, is_stopped = follow(recognizer, open_source(source, span, fps), options, places)
     tell(summary, places, json)

@@ -110,7 +110,9 @@ def test_alone_or_in_a_batch_the_answer_is_the_same() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_add_and_remove_equal_a_fresh_build(metric: str, kind: str) -> None:
     index = VectorIndex.build(MANY[:300], numbers(300), metric=metric, kind=kind)
+    index.search(MANY[:3], 2)  # so that something is remembered that changes
     index.add(MANY[300:], numbers(600, 300))
+    index.search(MANY[:3], 2)
     gone = np.arange(0, 900, 7)
     index.remove(gone)
     kept = np.setdiff1d(np.arange(900), gone)

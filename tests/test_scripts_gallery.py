@@ -151,6 +151,33 @@ def test_query_similar(place: Path, built: Path, run: Run) -> None:
     assert run("query", built, picture, "--similar", -1)[0] == 2
 
 
+def test_a_person_s_own_references_count_more(place: Path, built: Path, run: Run) -> None:
+    """Of the same picture under two names the person's own one is believed, and the answer says so."""
+    picture = place / "faces" / "happy" / "2.png"
+    assert run("gallery", "add", built, picture, "--emotion", "fear", "--subject", "Ana")[0] == 0
+    code, printed, _ = run("query", built, picture, "-k", 1)
+    assert "happiness (100.0 % of the vote)" in printed
+    code, printed, err = run("query", built, picture, "-k", 1, "--subject", "Ana", "--language", "es")
+    assert code == 0, err
+    assert "miedo (100.0 % of the vote)" in printed
+    assert "Ana's own references count 2 times nearer: 1 of 1 voters, 100.0 % of the vote; the ordinary vote says " in (
+        printed
+    )
+    assert "says felicidad" in printed
+    options = ["--subject", "Ana", "--personal-weight", 3, "-k", 5, "--json"]
+    (face,) = json.loads(run("query", built, picture, *options)[1])["results"][0]["faces"]
+    assert (face["personal"]["subject"], face["personal"]["weight"], face["personal"]["voters"]) == ("Ana", 3.0, 1)
+    assert json.loads(run("query", built, picture, "--json")[1])["results"][0]["faces"][0]["personal"] is None
+    for wrong, sentence in [
+        (["--subject", "Zoe"], "no reference of 'Zoe', but of Ana"),
+        (["--subject", "Ana", "--personal-weight", 0.5], "personal weight of 0.5"),
+        (["--personal-weight", 2], "--subject"),
+        (["--subject", "Ana", "--similar", 1], "leave one out"),
+    ]:
+        code, _, err = run("query", built, picture, *wrong)
+        assert (code, sentence in " ".join(err.split()), "Traceback" in err) == (2, True, False), err
+
+
 def test_queries_that_cannot_be(place: Path, built: Path, tmp_path: Path, run: Run) -> None:
     (tmp_path / "text.jpg").write_text("I am no picture.")
     (tmp_path / "empty").mkdir()
