@@ -30,6 +30,7 @@ class ReadFaces:
         sources: N paths.
         thumbnails: uint8 (N, h, w) or (N, h, w, 3), or None.
         skipped: Files left out, each with the reason.
+        film: The film all of them are from, or None.
     """
 
     vectors: np.ndarray
@@ -37,6 +38,7 @@ class ReadFaces:
     sources: List[str]
     thumbnails: Optional[np.ndarray]
     skipped: List[Tuple[Path, str]]
+    film: Optional[str] = None
 
 
 def read_faces(

@@ -65,32 +65,55 @@ def build(
     tell(made, out, json, f"Next: emotions query {out} PHOTO")
 
 
-@app.command(epilog="Example:  emotions gallery add faces shots/bored-*.jpg --emotion boredom --subject Ana")
+@app.command(
+    epilog="Example:  emotions gallery add faces shots/bored-*.jpg --emotion boredom --subject Ana    "
+    "(or)  emotions gallery add faces --emotion boredom --from-video bored.mp4 --subject Ana"
+)
 def add(
     gallery: Path = typer.Argument(..., help="The gallery's folder."),
-    pictures: List[Path] = typer.Argument(..., help="Pictures, or folders of them."),
+    pictures: Optional[List[Path]] = typer.Argument(None, help="Pictures, or folders of them."),
     emotion: Optional[str] = typer.Option(
         None, help="The pictures' emotion, a new one too. [default: the name of the folder each picture lies in]"
     ),
     subject: Optional[str] = typer.Option(None, help="The person on them."),
+    from_video: Optional[str] = typer.Option(
+        None, help="Instead of pictures: a film, a camera's number such as 0, or an address, showing this emotion."
+    ),
+    frames: int = typer.Option(10, help="Frames of the film to add: sharp ones, unlike one another."),
+    start: float = typer.Option(0.0, help="Seconds of the film to leave out."),
+    seconds: Optional[float] = typer.Option(None, help="Seconds to look at. [default: all; 20 of a camera]"),
     tower: Optional[Path] = typer.Option(None, help="The tower, if the gallery does not carry it."),
     detector: Optional[Path] = typer.Option(None, help="A YuNet .onnx file instead of the Haar detector."),
     margin: float = typer.Option(0.0, help="Share of a face's side that is added around it."),
     whole: bool = typer.Option(False, "--whole", help="Take each picture whole; look for no face."),
     json: bool = typer.Option(False, "--json", help="Print what the gallery holds as JSON."),
 ) -> None:
-    """Add pictures: of each the largest face, or the whole picture if it is no larger than a face."""
+    """Add pictures: of each the largest face, or the whole picture if it is no larger than a face.
+
+    Of a film frames with exactly one face are looked at; of the sharp ones those are added that differ most.
+    """
     from emotions_cli.enrolment import read_faces, tell_skipped
+    from emotions_cli.film_enrolment import read_film_faces
     from emotions_cli.opening import open_recognizer
     from galleries.separation import separation
 
+    if bool(pictures) == (from_video is not None):
+        raise ConfigError("Give either pictures or a film with --from-video, not both and not neither.")
+    if from_video is not None and emotion is None:
+        raise ConfigError(f"--from-video {from_video} was given without --emotion; say which emotion it shows.")
     recognizer = open_recognizer(gallery, tower, detector, margin=margin, whole=whole)
     held = recognizer.gallery
     shape = None if held.thumbnails is None else held.thumbnails.shape[1:]
-    read = read_faces(pictures, recognizer, emotion, shape)
+    if from_video is not None and emotion is not None:
+        read = read_film_faces(from_video, recognizer, emotion, frames, (start, seconds), shape)
+    else:
+        read = read_faces(pictures or [], recognizer, emotion, shape)
     tell_skipped(read.skipped)
     people = None if subject is None else [subject] * len(read.sources)
-    numbers = held.add(read.vectors, read.emotions, sources=read.sources, subjects=people, thumbnails=read.thumbnails)
+    films = None if read.film is None else [read.film] * len(read.sources)
+    numbers = held.add(
+        read.vectors, read.emotions, sources=read.sources, subjects=people, sequences=films, thumbnails=read.thumbnails
+    )
     held.save(gallery)
     found = [separation(held, name) for name in sorted(set(held.labels_of(numbers)))]
     if json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import Any, Callable, List, Optional, Sequence, Tuple
@@ -15,7 +16,7 @@ from galleries.faces import Box
 from galleries.gallery import Gallery
 from galleries.images import prepare_batch
 from galleries.recognizer import Recognizer
-from galleries.sources import Frame
+from galleries.sources import Frame, open_source
 
 EMOTIONS = ("anger", "fear", "happiness", "sadness")
 SIZE = (240, 160)  # width, height
@@ -35,6 +36,19 @@ def picture(squares: Sequence[Square], size: Tuple[int, int] = SIZE, seed: int =
 def moving(count: int) -> List[np.ndarray]:
     """Frames of two faces, one drifting to the right, one standing still."""
     return [picture([(10 + 2 * n, 20, 50), (170, 90, 40)], seed=n) for n in range(count)]
+
+
+def three_scenes() -> List[np.ndarray]:
+    """Three faces in turn: of each six sharp frames, six blurred, two with a second face, one without any."""
+    frames = []
+    for seed in (1, 2, 3):
+        sharp = picture([(80, 40, 60)], seed=seed)
+        fine = np.random.default_rng(seed).integers(-40, 40, (30, 30)).repeat(2, 0).repeat(2, 1)[..., None]
+        sharp[40:100, 80:140] = np.clip(sharp[40:100, 80:140].astype(int) + fine, 100, 255)
+        blurred = sharp.copy()
+        blurred[40:100, 80:140] = cv2.GaussianBlur(sharp[40:100, 80:140], (0, 0), 6)
+        frames += [sharp] * 6 + [blurred] * 6 + [picture([(80, 40, 60), (170, 90, 40)], seed=seed)] * 2 + [picture([])]
+    return frames
 
 
 def write_film(path: Path, frames: Sequence[np.ndarray], fps: float = 10.0, codec: str = "MJPG") -> Path:
@@ -128,3 +142,33 @@ def open_gallery(folder: Path, **options: Any) -> Recognizer:
     """A recognizer on a made gallery that finds squares."""
     settings = {"detector": SquareFinder(), "n_neighbors": 3, "providers": ["cpu"], "threads": 1, **options}
     return Recognizer.load(folder, **settings)
+
+
+class Loop:
+    """A film read over and over: opened anew each time, as a long run of many films would."""
+
+    def __init__(self, path: Path, rounds: int, seconds: float) -> None:
+        self.name, self.is_live, self.fps, self.total = str(path), False, 10.0, None
+        self.skipped, self.notes, self.rounds = 0, [], 0
+        self._path, self._most, self._end = path, rounds, time.monotonic() + seconds
+        self._film, self._number = open_source(path), 0
+
+    def read(self) -> Any:
+        frame = self._film.read()
+        if frame is None:
+            self.rounds += 1
+            if self.rounds >= self._most and time.monotonic() >= self._end:
+                return None
+            self._film.close()
+            self._film = open_source(self._path)
+            frame = self._film.read()
+        self._number += 1
+        return Frame(self._number - 1, (self._number - 1) / self.fps, frame.image)
+
+    def close(self) -> None:
+        self._film.close()
+
+
+def megabytes() -> float:
+    """Memory of this process now, MiB; needs Linux."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
