@@ -25,6 +25,7 @@ class Board:
         jetson: The Jetson's model; None if it is none.
         l4t: Its release of Jetson Linux, such as ``"35.4.1"``.
         jetpack: The major JetPack of that release.
+        processor: The processor's own name; None if it does not tell.
     """
 
     system: str
@@ -35,6 +36,7 @@ class Board:
     jetson: Optional[str]
     l4t: Optional[str]
     jetpack: Optional[int]
+    processor: Optional[str] = None
 
     def to_json(self) -> Dict[str, Any]:
         """The board as a plain dict."""
@@ -51,6 +53,7 @@ def look_at_board(root: Path = Path("/")) -> Board:
     release = re.search(r"# R(\d+) \(release\), REVISION: (\d+(?:\.\d+)*)", _text(root / "etc/nv_tegra_release"))
     is_jetson = release is not None or any(name in model for name in ("Jetson", "Tegra"))
     memory = _text(root / "proc/meminfo")
+    processor = re.search(r"^model name\s*: *(\S[^\n]*)", _text(root / "proc/cpuinfo"), re.MULTILINE)
     return Board(
         f"{platform.system()} {platform.release()}",
         platform.machine(),
@@ -60,6 +63,7 @@ def look_at_board(root: Path = Path("/")) -> Board:
         (model or "a Jetson of unknown model") if is_jetson else None,
         None if release is None else f"{release[1]}.{release[2]}",
         None if release is None else _JETPACK.get(int(release[1])),
+        None if processor is None else processor[1].strip(),
     )
 
 
