@@ -8,8 +8,8 @@ from typing import Any, Callable, Optional, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from galleries.condensing import condense, condensed
-from galleries.errors import ConfigError
+from galleries.condensing import condense, condensed, sound_references
+from galleries.errors import ConfigError, GalleryError
 from galleries.gallery import Gallery
 from galleries.hygiene import check_gallery
 
@@ -67,11 +67,14 @@ def label_noise(
 
     Raises:
         ConfigError: The share is out of range.
+        GalleryError: The gallery holds one emotion only.
     """
     if not 0 < share < 1:
         raise ConfigError(f"A share of {share} wrong labels was asked for; give one between 0 and 1, such as 0.1.")
     rng = np.random.default_rng(seed)
     gallery = load()
+    if len(gallery.emotions) < 2:
+        raise GalleryError(f"The gallery holds {gallery.emotions[0]} alone, so no label can be made wrong; add others.")
     chosen = rng.choice(len(gallery), max(1, round(share * len(gallery))), replace=False)
     shift = rng.integers(1, len(gallery.emotions), len(chosen))
     wrong = (gallery.labels[chosen] + shift) % len(gallery.emotions)
@@ -82,13 +85,13 @@ def label_noise(
     found = check_gallery(gallery, n_neighbors).suspects
     first = {suspect.number for suspect in found[: len(planted)]}
     every = {suspect.number for suspect in found}
-    noisy = _accuracy(gallery, queries, truth, n_neighbors)
+    noisy = accuracy_of(gallery, queries, truth, n_neighbors)
     by_emotion: dict[str, list[int]] = {}
     for suspect in found:
         by_emotion.setdefault(suspect.suggested, []).append(suspect.number)
     for emotion, some in by_emotion.items():
         gallery.relabel(some, emotion)
-    relabelled = _accuracy(gallery, queries, truth, n_neighbors)
+    relabelled = accuracy_of(gallery, queries, truth, n_neighbors)
     if every:
         gallery.remove(sorted(every))
     return NoiseResult(
@@ -99,7 +102,7 @@ def label_noise(
         len(every & planted) / len(planted),
         len(every & planted) / max(1, len(every)),
         noisy,
-        _accuracy(gallery, queries, truth, n_neighbors),
+        accuracy_of(gallery, queries, truth, n_neighbors),
         relabelled,
     )
 
@@ -133,6 +136,8 @@ def condensing_table(
     ways: Sequence[tuple[str, bool]],
     n_neighbors: int = 15,
     progress: Progress = None,
+    seed: int = 0,
+    limited: bool = False,
 ) -> list[CondensedResult]:
     """How accurate smaller galleries are, by way and size.
 
@@ -140,28 +145,38 @@ def condensing_table(
         load: Gives the gallery afresh.
         queries: float32 (Q, D) of faces that are not in it.
         truth: Q emotions.
-        shares: Of the references to keep, above 0, at most 1; not used by ``condensed``.
+        shares: Of the references to keep, above 0, at most 1.
         ways: (way, edited): names of ``galleries.condensing.WAYS``, or ``"condensed"``.
         n_neighbors: k of the vote, lowered for galleries that hold fewer.
         progress: Called with (done, total).
+        seed: Of what is random.
+        limited: Whether ``condensed`` is stopped at each share; else it takes its own size, once.
     """
-    tasks = [(way, edited, share) for way, edited in ways for share in (shares if way != "condensed" else (1.0,))]
+    tasks: list[tuple[str, bool, Optional[float]]] = []
+    for way, edited in ways:
+        own_size = way == "condensed" and not limited
+        tasks += [(way, edited, share) for share in ((None,) if own_size else shares)]
+    whole = load()
+    sound = sound_references(whole, n_neighbors) if any(edited for _, edited in ways) else None
     rows = []
     for done, (way, edited, share) in enumerate(tasks):
-        gallery = load()
+        size = None if share is None else max(len(whole.emotions), round(share * len(whole)))
         if way == "condensed":
-            kept = condensed(gallery)
+            kept = condensed(whole, seed, size)
         else:
-            kept = condense(gallery, max(len(gallery.emotions), round(share * len(gallery))), way, edited)
+            assert size is not None
+            kept = condense(whole, size, way, edited, n_neighbors, seed, sound)
+        gallery = load()
         gone = np.setdiff1d(gallery.numbers, kept).tolist()
         if gone:
             gallery.remove(gone)
-        rows.append(CondensedResult(way, edited, len(gallery), _accuracy(gallery, queries, truth, n_neighbors)))
+        rows.append(CondensedResult(way, edited, len(gallery), accuracy_of(gallery, queries, truth, n_neighbors)))
         if progress is not None:
             progress(done + 1, len(tasks))
     return rows
 
 
-def _accuracy(gallery: Gallery, queries: NDArray[np.float32], truth: Sequence[str], n_neighbors: int) -> float:
+def accuracy_of(gallery: Gallery, queries: NDArray[np.float32], truth: Sequence[str], n_neighbors: int) -> float:
+    """Share of the queries that the vote of k references, or of all of a smaller gallery, names rightly; 0-1."""
     said = gallery.predict(queries, min(n_neighbors, len(gallery)))
     return float(np.mean([answer == true for answer, true in zip(said, truth)]))

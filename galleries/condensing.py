@@ -70,7 +70,13 @@ WAYS: Dict[str, Callable[[Vectors, int, np.random.Generator], NDArray[np.int64]]
 
 
 def condense(
-    gallery: Gallery, size: int, way: str = "herding", edited: bool = True, n_neighbors: int = 15, seed: int = 0
+    gallery: Gallery,
+    size: int,
+    way: str = "herding",
+    edited: bool = True,
+    n_neighbors: int = 15,
+    seed: int = 0,
+    sound: Optional[NDArray[np.bool_]] = None,
 ) -> NDArray[np.int64]:
     """Which references to keep so that a smaller gallery votes as well as it can.
 
@@ -84,6 +90,7 @@ def condense(
             Nearest Neighbor Rules Using Edited Data", 1972), as far as an emotion has others.
         n_neighbors: Neighbours of that vote.
         seed: Of ``random``.
+        sound: What :func:`sound_references` gave of this gallery, if it is known already.
 
     Returns:
         int64, numbers of the references to keep, ascending.
@@ -99,7 +106,10 @@ def condense(
             f"A gallery of {len(gallery)} references and {len(gallery.emotions)} emotions cannot be condensed to "
             f"{size}; give {len(gallery.emotions)} to {len(gallery)}."
         )
-    sound = _sound(gallery, n_neighbors) if edited else np.ones(len(gallery), bool)
+    if not edited:
+        sound = np.ones(len(gallery), bool)
+    elif sound is None:
+        sound = sound_references(gallery, n_neighbors)
     rng = np.random.default_rng(seed)
     vectors, kept = gallery.vectors, []
     for label in range(len(gallery.emotions)):
@@ -112,8 +122,8 @@ def condense(
     return numbers
 
 
-def _sound(gallery: Gallery, n_neighbors: int) -> NDArray[np.bool_]:
-    """References whose neighbours vote for what they are called: bool (N,)."""
+def sound_references(gallery: Gallery, n_neighbors: int = 15) -> NDArray[np.bool_]:
+    """References whose neighbours vote for what they are called, copies of them left out: bool (N,)."""
     distances, found = neighbours_of_each(gallery, n_neighbors)
     labels = gallery.labels[found]
     answers = decide(vote(distances, labels, len(gallery.emotions)), distances, labels)

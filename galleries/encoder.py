@@ -165,6 +165,11 @@ class OnnxEncoder:
         self.threads = threads
 
     @property
+    def session(self) -> Any:
+        """The ``onnxruntime.InferenceSession`` that runs the tower: ``pixels`` in, ``embedding`` out."""
+        return self._session
+
+    @property
     def providers(self) -> List[str]:
         """What the tower runs on: ONNX Runtime's provider names, best first."""
         return list(self._session.get_providers())

@@ -6,25 +6,47 @@ import statistics
 import sys
 import tempfile
 from pathlib import Path
-from typing import Optional
+from typing import Any, List, Optional
 
 import typer
+from typer.core import TyperGroup
 
 from emotions_cli import console
+from emotions_cli.device_benchmark import device
+from emotions_cli.upkeep_benchmark import upkeep
 from galleries.errors import ConfigError, require
 
+
+class _DeviceUnlessNamed(TyperGroup):
+    """A group whose command ``device`` is meant where no command is named."""
+
+    def parse_args(self, ctx: Any, args: List[str]) -> List[str]:
+        if args and args[0] not in (*self.commands, "--help"):
+            args = ["device", *args]
+        return list(super().parse_args(ctx, args))
+
+
 app = typer.Typer(
+    cls=_DeviceUnlessNamed,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     no_args_is_help=True,
-    help="How fast things are on this machine, as ratios to a named reference in the same run.",
 )
 
 
-@app.callback()
+@app.callback(
+    epilog="Example:  emotions benchmark runs/first/gallery --against other/benchmark.json   "
+    "(the same as: emotions benchmark device ...; emotions benchmark device --help tells its options)"
+)
 def benchmark() -> None:
-    """How fast things are on this machine, as ratios to a named reference in the same run."""
+    """How fast things are on this machine, as ratios to a named reference in the same run.
+
+    emotions benchmark BUNDLE measures what answering costs; the other commands are named.
+    """
+
+
+app.command("device", epilog="Example:  emotions benchmark runs/first/gallery --sizes 1000,10000")(device)
 
 
 @app.command(epilog="Example:  emotions benchmark training --data synthetic --tower compact")
@@ -112,6 +134,9 @@ def evaluation(
         rows.append([name, f"{seconds:.2f}", f"{statistics.median(ratios):.2f}", spread])
     title = f"{speed.queries:,} pictures on {speed.references:,} references, k = {speed.n_neighbors}, {rounds} rounds"
     console.table(title, ["", "seconds (median)", "ratio", "rounds"], rows)
+
+
+app.command("upkeep", epilog="Example:  emotions benchmark upkeep runs/first/gallery --noise 10 --sizes 5")(upkeep)
 
 
 if __name__ == "__main__":

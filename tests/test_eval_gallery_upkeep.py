@@ -5,7 +5,7 @@ import pytest
 
 from eval.gallery_upkeep import condensing_table, label_noise
 from galleries.encoder import TowerCard
-from galleries.errors import ConfigError
+from galleries.errors import ConfigError, GalleryError
 from galleries.gallery import Gallery
 from galleries.images import InputSpec
 
@@ -43,6 +43,21 @@ def test_planted_labels_are_found_and_cleaning_helps() -> None:
 def test_shares_that_cannot_be(share: float) -> None:
     with pytest.raises(ConfigError, match="between 0 and 1"):
         label_noise(load, *draw(4, 1), share)
+
+
+def test_a_gallery_of_one_emotion() -> None:
+    vectors, _ = draw(20, 0)
+    with pytest.raises(GalleryError, match="holds fear alone"):
+        label_noise(lambda: Gallery.build(vectors, ["fear"] * 20, tower=CARD), *draw(4, 1), 0.1)
+
+
+def test_a_way_with_a_size_of_its_own_can_be_stopped_at_each() -> None:
+    queries, truth = draw(100, 1)
+    rows = condensing_table(load, queries, truth, (0.1, 0.02), [("condensed", False)], limited=True)
+    assert [row.size for row in rows] == [60, 12]
+    drawn = [condensing_table(load, queries, truth, (0.01,), [("random", False)], seed=n // 2)[0] for n in range(8)]
+    assert drawn[::2] == drawn[1::2]
+    assert len(set(drawn)) > 1
 
 
 def test_smaller_galleries_by_way_and_size() -> None:
