@@ -15,6 +15,7 @@ COMMANDS = {
     "curriculum": "pairs of emotions from similar to distinct, then one emotion more at a time",
     "orders": "does it matter which pairs of emotions come first? every order at equal budget",
     "folds": "one tower in folds, under several ways to split: how much is people seen twice?",
+    "compare": "several towers on the same split with the same budget: accuracy, cost, tests",
     "gallery": "build a gallery, change it, take a change back, see what it holds",
     "query": "which emotion is this face, and which faces say so?",
     "video": "the emotions of a film, a camera, a stream or a folder of pictures, person by person",
@@ -23,7 +24,7 @@ COMMANDS = {
     "visualize": "a gallery as a map: who lies near whom, and which face is it?",
     "report": "a run as one page to send to a supervisor",
     "export": "what a device needs of a run, in one folder or zip, checked as it is written",
-    "benchmark": "how fast training and evaluation are, against a bare loop in the same run",
+    "benchmark": "how fast this machine answers, trains and judges, beside the bare libraries in the same run",
     "doctor": "is this machine fit for it, and what to do about what is missing",
     "demo": "the whole path in three minutes, on faces the project draws itself",
 }

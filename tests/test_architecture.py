@@ -17,7 +17,7 @@ PACKAGES = {"galleries": "galleries", "siamese": "siamese", "eval": "eval", "emo
 SOURCES = sorted(path for folder in PACKAGES.values() for path in (ROOT / folder).rglob("*.py"))
 LEARNING = ("torch", "torchvision", "pytorch_metric_learning", "sklearn", "scipy", "plotly", "umap", "lightning_fabric")
 COMMANDS = (
-    "data", "train", "curriculum", "orders", "folds", "gallery", "query", "video", "evaluate", "fewshot",
+    "data", "train", "curriculum", "orders", "folds", "compare", "gallery", "query", "video", "evaluate", "fewshot",
     "visualize", "report", "export", "benchmark", "doctor", "demo",
 )  # fmt: skip
 
@@ -91,9 +91,10 @@ def test_the_lint_would_see_a_wrong_import(tmp_path: Path) -> None:
     [
         "galleries.gallery, galleries.recognizer, galleries.encoder, galleries.faces",
         "emotions_cli.query, emotions_cli.gallery, emotions_cli.opening, emotions_cli.enrolment, emotions_cli.data",
+        "eval.device_benchmark, eval.device_tables, emotions_cli.benchmark",
         "siamese.datasets, siamese.datasets.contact_sheet, siamese.datasets.ferplus, siamese.splits, siamese.enrolling",
     ],
-    ids=["galleries", "commands of a device", "data sets and splits"],
+    ids=["galleries", "commands of a device", "benchmark", "data sets and splits"],
 )
 def test_what_a_device_uses_loads_no_learning_library(modules: str) -> None:
     loaded = loaded_after(f"import {modules}")
@@ -171,6 +172,10 @@ DEVICE = [
     *(ROOT / "siamese/datasets").glob("*.py"),
 ]
 DEVICE += [ROOT / f"siamese/{name}.py" for name in ("splits", "split_file", "grouping", "allotting", "enrolling")]
+DEVICE += [
+    *(ROOT / "eval").glob("device_*.py"),
+    *(ROOT / f"eval/{name}.py" for name in ("timing", "overhead", "records", "gallery_sizes", "jetson", "tegrastats")),
+]
 
 
 @pytest.mark.parametrize("path", DEVICE, ids=lambda path: str(path.relative_to(ROOT)))

@@ -180,6 +180,7 @@ def run_stage(
     config: TrainingConfig,
     init: Optional[Path],
     observer: Observer,
+    restart: bool = True,
 ) -> StageResult:
     """Train a stage, or read what came of it if it is done; one that was stopped goes on after its last whole epoch.
 
@@ -193,12 +194,13 @@ def run_stage(
         config: How.
         init: A run whose weights to start from, or None.
         observer: Is told of every step.
+        restart: Whether a stage that collapses is begun again.
     """
     folder = setting.out / name
     done = read_stage(folder, emotions)
     if done is None:
         done = _attempt(setting, folder, name, emotions, config, init, observer, False)
-    if done.confusion is not None:
+    if done.confusion is not None or not restart:
         return done
     again = setting.out / f"{name}-again"
     easier = replace(config, seed=config.seed + 1, pair_order="distinct-first" if any(config.pair_bands) else "mixed")
