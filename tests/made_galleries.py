@@ -1,4 +1,4 @@
-"""A gallery of six references under three emotions, and whether two galleries hold the same."""
+"""Small galleries for tests, and whether two of them hold the same."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from galleries.gallery import Gallery
 from galleries.images import InputSpec
 
 CARD = TowerCard("tiny", "ab" * 16, InputSpec(8, 8, 1), 4)
+WIDE = TowerCard("tiny", "ab" * 16, InputSpec(8, 8, 1), 6)
 OTHER = TowerCard("other", "cd" * 16, InputSpec(8, 8, 1), 4)
 AXES = np.eye(4, dtype=np.float32)[[0, 0, 1, 1, 2, 3]]
 AXES[1, :2] = AXES[3, 1:3] = 0.9, 0.1
@@ -43,3 +44,14 @@ def same(a: Gallery, b: Gallery) -> bool:
         and np.array_equal(a.vectors, b.vectors)
         and a.tower_onnx == b.tower_onnx
     )
+
+
+def scattered(seed: int = 0, size: int = 60) -> Gallery:
+    """A gallery of three emotions that overlap, shown by three people, with six copies."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 3, size)
+    vectors = (np.eye(3, 6)[labels] + rng.normal(0, 0.4, (size, 6))).astype(np.float32)
+    vectors[-6:] = vectors[:6]  # copies are others
+    labels[-6:] = labels[:6]
+    names = [("anger", "fear", "sadness")[label] for label in labels]
+    return Gallery.build(vectors, names, tower=WIDE, subjects=[f"S{i % 3}" for i in range(size)])

@@ -2,14 +2,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from made_galleries import AXES, full, same, small
+from made_galleries import AXES, WIDE, full, same, scattered, small
 
 from galleries.encoder import TowerCard
 from galleries.errors import EncoderMismatch, GalleryError
 from galleries.gallery import Gallery
 from galleries.images import InputSpec
-
-WIDE = TowerCard("tiny", "ab" * 16, InputSpec(8, 8, 1), 6)
 
 
 @pytest.mark.parametrize("index", ["flat", "ivf", "hnsw"])
@@ -61,18 +59,8 @@ def test_thumbnails_follow_their_references() -> None:
     assert gallery.thumbnails[:, 0, 0].tolist() == [0, 24, 36, 48, 60, 250]
 
 
-def scene(seed: int = 0, size: int = 60) -> Gallery:
-    rng = np.random.default_rng(seed)
-    labels = rng.integers(0, 3, size)
-    vectors = (np.eye(3, 6)[labels] + rng.normal(0, 0.4, (size, 6))).astype(np.float32)
-    vectors[-6:] = vectors[:6]  # copies are others
-    labels[-6:] = labels[:6]
-    names = [("anger", "fear", "sadness")[label] for label in labels]
-    return Gallery.build(vectors, names, tower=WIDE, subjects=[f"S{i % 3}" for i in range(size)])
-
-
 def test_merging_adds_what_is_not_there_yet() -> None:
-    one, two = scene(0, 30), scene(1, 20)
+    one, two = scattered(0, 30), scattered(1, 20)
     two_alone = two.vectors
     numbers = one.merge(two)
     assert numbers.tolist() == list(range(30, 50))
@@ -86,11 +74,11 @@ def test_what_cannot_be_merged() -> None:
     card = TowerCard("o", "cd" * 16, InputSpec(8, 8, 1), 6)
     other = Gallery.build(np.eye(6, dtype=np.float32), ["fear"] * 6, tower=card)
     with pytest.raises(EncoderMismatch, match="'o'"):
-        scene().merge(other)
+        scattered().merge(other)
     far = Gallery.build(np.eye(6, dtype=np.float32), ["fear"] * 6, tower=WIDE, metric="euclidean")
     with pytest.raises(GalleryError, match="these are cosine and euclidean"):
-        scene().merge(far)
+        scattered().merge(far)
     pictures = np.zeros((6, 4, 4), np.uint8)
     seen = Gallery.build(np.eye(6, dtype=np.float32), ["fear"] * 6, tower=WIDE, thumbnails=pictures)
     with pytest.raises(GalleryError, match="this gallery keeps none"):
-        scene().merge(seen)
+        scattered().merge(seen)

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any, Dict
 
@@ -56,18 +55,3 @@ def test_what_is_no_gallery(tmp_path: Path) -> None:
         (tmp_path / HEADER).write_text(text, "utf-8", "surrogateescape")
         with pytest.raises(GalleryError):
             read_state(tmp_path)
-
-
-@pytest.mark.skipif(os.name != "posix", reason="links and pipes as on Linux")
-def test_links_and_pipes_are_refused(tmp_path: Path) -> None:
-    folder, secret = tmp_path / "gallery", tmp_path / "secret"
-    write_state(folder, {}, OLD)
-    secret.write_bytes(OLD["index.faiss"])
-    (folder / "index.faiss").unlink()
-    (folder / "index.faiss").symlink_to(secret)
-    with pytest.raises(GalleryError, match="it is a link"):
-        read_state(folder)
-    (folder / "index.faiss").unlink()
-    os.mkfifo(folder / "index.faiss")
-    with pytest.raises(GalleryError, match="not a plain file"):
-        read_state(folder)

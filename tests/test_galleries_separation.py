@@ -4,40 +4,28 @@ from typing import List
 
 import numpy as np
 import pytest
+from made_galleries import WIDE as CARD
+from made_galleries import scattered
 
-from galleries.encoder import TowerCard
 from galleries.errors import GalleryError
 from galleries.gallery import Gallery
-from galleries.images import InputSpec
 from galleries.separation import left_out_answers, separation
-
-CARD = TowerCard("tiny", "ab" * 16, InputSpec(8, 8, 1), 6)
-
-
-def scene(seed: int = 0, size: int = 60) -> Gallery:
-    rng = np.random.default_rng(seed)
-    labels = rng.integers(0, 3, size)
-    vectors = (np.eye(3, 6)[labels] + rng.normal(0, 0.4, (size, 6))).astype(np.float32)
-    vectors[-6:] = vectors[:6]  # copies are others
-    labels[-6:] = labels[:6]
-    names = [("anger", "fear", "sadness")[label] for label in labels]
-    return Gallery.build(vectors, names, tower=CARD, subjects=[f"S{i % 3}" for i in range(size)])
 
 
 @pytest.mark.parametrize("k", [1, 5])
 def test_against_a_gallery_without_the_one_asked_about(k: int) -> None:
-    gallery = scene()
+    gallery = scattered()
     answers = left_out_answers(gallery, np.arange(len(gallery)), k)
     expected: List[str] = []
     for own, number in enumerate(gallery.numbers):
-        rest = scene()
+        rest = scattered()
         rest.remove([int(number)])
         expected += rest.predict(gallery.vectors[own : own + 1], k)
     assert [gallery.emotions[answer] for answer in answers] == expected
 
 
 def test_an_emotion_s_own_references_are_counted() -> None:
-    gallery = scene()
+    gallery = scattered()
     whole = left_out_answers(gallery, np.arange(len(gallery)))
     for label, emotion in enumerate(gallery.emotions):
         found = separation(gallery, emotion)
@@ -65,7 +53,7 @@ def test_what_to_be_careful_about_is_said() -> None:
 
 def test_what_cannot_be_asked() -> None:
     with pytest.raises(GalleryError, match="holds no joy; it holds anger, fear, sadness"):
-        separation(scene(), "joy")
+        separation(scattered(), "joy")
     with pytest.raises(GalleryError, match="one reference"):
         separation(Gallery.build(np.ones((1, 6), np.float32), ["fear"], tower=CARD), "fear")
 

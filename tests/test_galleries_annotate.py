@@ -1,0 +1,105 @@
+"""What is drawn on a frame: boxes, votes, the nearest face, and nothing on a face."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import List, Tuple
+
+import cv2
+import numpy as np
+import pytest
+from film_fakes import (
+    EMOTIONS,
+    MadeSource,
+    make_gallery,
+    open_gallery,
+    picture,
+)
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from galleries.annotate import Annotator, plain
+from galleries.errors import ConfigError
+from galleries.faces import Box
+from galleries.recognizer import Recognizer
+from galleries.video import FrameResult, recognise_film
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_gallery(tmp_path_factory.mktemp("gallery"))
+
+
+def result_of(recognizer: Recognizer, image: np.ndarray, boxes: List[Box]) -> FrameResult:
+    class Given:
+        def detect(self, image: np.ndarray) -> List[Box]:
+            return boxes
+
+    recognizer.detector = Given()  # type: ignore[assignment]
+    with recognise_film(recognizer, MadeSource([image])) as run:
+        return next(iter(run))
+
+
+BOXES = st.builds(
+    Box, st.integers(-20, 250), st.integers(-20, 190), st.integers(5, 90), st.integers(5, 90), st.just(1.0)
+)
+
+
+@given(st.lists(BOXES, max_size=5), st.booleans(), st.sampled_from([(131, 131), (200, 260), (700, 300)]))
+@settings(deadline=None, max_examples=30)
+def test_no_face_is_ever_covered(folder_once: Path, boxes: List[Box], grey: bool, size: Tuple[int, int]) -> None:
+    image = np.random.default_rng(0).integers(0, 256, size if grey else (*size, 3), dtype=np.uint8)
+    inside = [b for b in boxes if b.x < size[1] and b.y < size[0] and b.x + b.width > 0 and b.y + b.height > 0]
+    recognizer = open_gallery(folder_once)
+    result = result_of(recognizer, image, inside)
+    drawn = Annotator(recognizer.gallery).draw(result)
+    blank = Annotator(recognizer.gallery).draw(result_of(recognizer, image, []))
+    assert drawn.shape == blank.shape
+    assert drawn.shape[0] % 2 == drawn.shape[1] % 2 == 0
+    factor = max(1, -(-480 // max(size)))
+    for box in inside:
+        rows = slice(max(0, box.y) * factor, min(size[0], box.y + box.height) * factor)
+        columns = slice(max(0, box.x) * factor, min(size[1], box.x + box.width) * factor)
+        assert np.array_equal(drawn[rows, columns], blank[rows, columns])
+    outside = drawn[:, : size[1] * factor] != blank[:, : size[1] * factor]
+    assert outside.any() or not any(b.x > 0 or b.y > 0 for b in inside)
+
+
+@pytest.fixture(scope="module")
+def folder_once(folder: Path) -> Path:
+    """The gallery, for tests hypothesis repeats."""
+    return folder
+
+
+def test_a_card_shows_votes_and_the_nearest_face(folder: Path) -> None:
+    recognizer = open_gallery(folder)
+    result = result_of(recognizer, picture([(40, 40, 60)], (640, 480)), [Box(40, 40, 60, 60, 1.0)])
+    drawn = Annotator(recognizer.gallery).draw(result)
+    panel = drawn[:, 640:]
+    assert panel.shape[:2] == (480, 260)
+    thumbnail = recognizer.gallery.thumbnails
+    assert thumbnail is not None
+    expected = cv2.resize(thumbnail[result.faces[0].nearest.number], (56, 56), interpolation=cv2.INTER_CUBIC)
+    assert np.array_equal(panel[28:84, -60:-4], np.repeat(expected[..., None], 3, axis=2))
+    for place, emotion in enumerate(EMOTIONS):
+        bar = panel[28 + 60 + 15 * place + 6, 100:252]
+        filled = int((bar[:, 0] > 200).sum())
+        assert filled == pytest.approx(152 * result.faces[0].scores[emotion], abs=2)
+
+
+def test_drawing_without_thumbnails_in_spanish_and_for_crowds(tmp_path: Path) -> None:
+    recognizer = open_gallery(make_gallery(tmp_path, thumbnails=False))
+    boxes = [Box(x, y, 30, 30, 1.0) for y in (20, 80, 140) for x in (20, 80, 140, 200)]
+    result = result_of(recognizer, picture([], (300, 200)), boxes)
+    english = Annotator(recognizer.gallery).draw(result)
+    spanish = Annotator(recognizer.gallery, {"anger": "enojo", "fear": "miedo"}, "es").draw(result)
+    assert english.shape == spanish.shape
+    assert (english[-14:, 602:] != 24).any(), "how many more there are"
+    assert not np.array_equal(english, spanish)
+    with pytest.raises(ConfigError, match="language"):
+        Annotator(recognizer.gallery, language="fr")
+
+
+def test_letters_opencv_lacks_are_written_plainly() -> None:
+    assert plain("Alegría y compañía, más") == "Alegria y compania, mas"
+    assert plain("怒 x") == "? x"
