@@ -21,11 +21,13 @@ def read_plain(path: Path, limit: int) -> Optional[bytes]:
     except OSError as error:
         why = "it is a link" if error.errno == errno.ELOOP else error.strerror or str(error)
         raise GalleryError(f"{path} cannot be read ({why}); a gallery needs its own plain files.") from error
+    status = os.fstat(handle)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(handle)
+        raise GalleryError(f"{path} is not a plain file; a gallery needs its own plain files.")
     with os.fdopen(handle, "rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise GalleryError(f"{path} is not a plain file; a gallery needs its own plain files.")
         try:
-            return file.read(min(limit, os.fstat(file.fileno()).st_size) + 1)  # a header may state any size
+            return file.read(min(limit, status.st_size) + 1)  # a header may state any size
         except OSError as error:
             raise GalleryError(f"{path} cannot be read ({error.strerror or error}).") from error
 
