@@ -56,7 +56,11 @@ def test_the_example_of_the_help_parses(example: str) -> None:
     words = shlex.split(example)[1:]
     known = parsers()
     name = tuple(words[:2]) if tuple(words[:2]) in known else (words[0],)
-    context = known[name].make_context(" ".join(name), words[len(name) :])
+    command = known[name]
+    context = command.make_context(" ".join(name), words[len(name) :])
+    if hasattr(command, "commands"):  # a group may know which of its commands is meant where none is named
+        _, command, rest = command.resolve_command(context, [*context._protected_args, *context.args])
+        context = command.make_context(" ".join(name), rest, parent=context)
     assert context.params
 
 
