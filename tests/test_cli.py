@@ -59,7 +59,9 @@ def test_the_example_of_the_help_parses(example: str) -> None:
     command = known[name]
     context = command.make_context(" ".join(name), words[len(name) :])
     if hasattr(command, "commands"):  # a group may know which of its commands is meant where none is named
-        _, command, rest = command.resolve_command(context, [*context._protected_args, *context.args])
+        known_of_click = vars(context)  # its name before and since click 8.2
+        first = known_of_click.get("_protected_args") or known_of_click.get("protected_args", [])
+        _, command, rest = command.resolve_command(context, [*first, *context.args])
         context = command.make_context(" ".join(name), rest, parent=context)
     assert context.params
 
