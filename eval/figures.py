@@ -37,7 +37,16 @@ class MapLayer:
     size: float
 
 
-def _layout(figure: Any, **options: Any) -> Any:
+def plain_layout(figure: Any, **options: Any) -> Any:
+    """Give a figure the look that all of the project's figures share.
+
+    Args:
+        figure: A plotly Figure; it is changed.
+        options: More of plotly's layout.
+
+    Returns:
+        The figure.
+    """
     figure.update_layout(
         template="plotly_white",
         paper_bgcolor="rgba(0,0,0,0)",
@@ -77,7 +86,7 @@ def learning_curve(history: Sequence[Mapping[str, Any]], chance: float, words: W
     figure.add_hline(y=100 * chance, line_dash="dot", line_color="#999", annotation_text=words("chance"))
     figure.update_xaxes(title=words("epoch"), dtick=max(1, len(epochs) // 12))
     figure.update_yaxes(title=words("validation"), rangemode="tozero")
-    return _layout(figure, height=340, showlegend="val_softmax" in history[0])
+    return plain_layout(figure, height=340, showlegend="val_softmax" in history[0])
 
 
 def loss_curve(history: Sequence[Mapping[str, Any]], words: Words = ENGLISH) -> Any:
@@ -96,7 +105,7 @@ def loss_curve(history: Sequence[Mapping[str, Any]], words: Words = ENGLISH) -> 
     figure = go.Figure(go.Scatter(x=epochs, y=[row["loss"] for row in history], mode="lines+markers", line=line))
     figure.update_xaxes(title=words("epoch"), dtick=max(1, len(epochs) // 12))
     figure.update_yaxes(title=words("loss"))
-    return _layout(figure, height=280)
+    return plain_layout(figure, height=280)
 
 
 def confusion_matrix(scores: Scores, words: Words = ENGLISH) -> Any:
@@ -130,7 +139,7 @@ def confusion_matrix(scores: Scores, words: Words = ENGLISH) -> Any:
     )
     figure.update_xaxes(title=words("answer"), side="bottom")
     figure.update_yaxes(title=words("truth"), autorange="reversed")
-    return _layout(figure, height=120 + 58 * len(scores.emotions))
+    return plain_layout(figure, height=120 + 58 * len(scores.emotions))
 
 
 def growth_curve(steps: Sequence[Mapping[str, Any]], threshold: float, criterion: str) -> Any:
@@ -171,7 +180,7 @@ def growth_curve(steps: Sequence[Mapping[str, Any]], threshold: float, criterion
     )
     figure.update_xaxes(title="emotions", dtick=1)
     figure.update_yaxes(title="validation, %", range=[0, 102])
-    return _layout(figure, height=400, legend={"orientation": "h", "y": -0.25})
+    return plain_layout(figure, height=400, legend={"orientation": "h", "y": -0.25})
 
 
 def pair_heat_map(emotions: Sequence[str], pairs: Mapping[tuple[str, str], float | None]) -> Any:
@@ -203,7 +212,7 @@ def pair_heat_map(emotions: Sequence[str], pairs: Mapping[tuple[str, str], float
         )
     )
     figure.update_yaxes(autorange="reversed")
-    return _layout(figure, height=120 + 50 * len(emotions))
+    return plain_layout(figure, height=120 + 50 * len(emotions))
 
 
 def scatter_map(layers: Sequence[MapLayer], title: str) -> Any:

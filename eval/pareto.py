@@ -8,6 +8,7 @@ from typing import Any, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from eval.figures import plain_layout
 from galleries.errors import require
 
 _FRONT = "#0072B2"
@@ -88,16 +89,7 @@ def pareto_chart(points: Sequence[Point], floors: Sequence[tuple[str, float]], c
         figure.add_hline(y=100 * floor, annotation_text=name, annotation_position=corner, **line)
     figure.update_xaxes(title=cost, type="log", range=_span([point.cost for point in points]))
     figure.update_yaxes(title=gain)
-    figure.update_layout(
-        template="plotly_white",
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        font={"family": "system-ui, sans-serif", "size": 14, "color": "#777"},
-        margin={"l": 60, "r": 20, "t": 20, "b": 50},
-        height=440,
-        legend={"orientation": "h", "y": -0.22},
-    )
-    return figure
+    return plain_layout(figure, height=440, legend={"orientation": "h", "y": -0.22})
 
 
 def _markers(go: Any, own: Sequence[Point], name: str, colour: str, symbol: str) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from eval.figures import plain_layout
 from eval.neighbor_sweep import NeighborSweep
 from galleries.errors import require
 
@@ -31,13 +32,4 @@ def sweep_curve(sweep: NeighborSweep) -> Any:
     )
     figure.update_xaxes(title="neighbours that vote")
     figure.update_yaxes(title="validation accuracy, %")
-    figure.update_layout(
-        template="plotly_white",
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        font={"family": "system-ui, sans-serif", "size": 14, "color": "#777"},
-        margin={"l": 60, "r": 20, "t": 20, "b": 50},
-        height=340,
-        showlegend=False,
-    )
-    return figure
+    return plain_layout(figure, height=340, showlegend=False)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Dict, Optional
 import numpy as np
 
 from emotions_cli import console
-from emotions_cli.run_around import run_around
+from emotions_cli.run_around import read_data, run_around
 from galleries.encoder import OnnxEncoder
-from galleries.errors import ConfigError, DataError, EmotionsError, GalleryError
+from galleries.errors import ConfigError, DataError, EmotionsError
 from galleries.gallery import DEFAULT_NEIGHBORS, Gallery
 
 if TYPE_CHECKING:
@@ -64,7 +64,6 @@ def open_test(path: Path, tower: Optional[Path], options: Dict[str, Any]) -> Gal
         options: ``data``, ``split_by``, ``ratios``, ``seed``, ``emotions``, ``format`` and ``ferplus`` as typed.
     """
     from emotions_cli.opening import open_recognizer
-    from siamese.datasets import load_dataset
     from siamese.split_file import narrow
     from siamese.splits import find_split
 
@@ -72,13 +71,7 @@ def open_test(path: Path, tower: Optional[Path], options: Dict[str, Any]) -> Gal
     gallery, encoder = opened.gallery, opened.encoder
     assert isinstance(encoder, OnnxEncoder)
     run = run_around(path)
-    data, form, ferplus = options["data"], options["format"], options["ferplus"]
-    if data is None:
-        if run is None:
-            raise GalleryError(f"{path} does not lie in a run, so say with --data what it is to be asked about.")
-        data, form, ferplus = run.data, form or run.format, ferplus or run.ferplus
-    with console.bar("reading pictures") as progress:
-        dataset = load_dataset(data, form, ferplus=ferplus, progress=progress)
+    dataset = read_data(path, run, options)
     kept = path.parent / "split.json"
     of_run = run is not None and options["data"] is None
     if run is not None and of_run and run.emotions is not None:

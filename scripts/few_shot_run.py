@@ -9,7 +9,7 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 import numpy as np
 
 from emotions_cli import console
-from emotions_cli.run_around import RunAround, run_around
+from emotions_cli.run_around import RunAround, read_data, run_around
 from galleries.encoder import OnnxEncoder, load_encoder
 from galleries.errors import ConfigError, DataError, GalleryError, SplitError, TowerError
 from galleries.gallery import DEFAULT_NEIGHBORS, Gallery
@@ -49,18 +49,11 @@ def open_task(path: Path, options: Dict[str, Any]) -> FewShotTask:
             typed.
     """
     from eval.episodes import Pool
-    from siamese.datasets import load_dataset
 
     encoder = load_encoder(path)
     run = run_around(path)
     gallery = _own_gallery(path, encoder) if options["against_gallery"] else None
-    data, form, ferplus = options["data"], options["format"], options["ferplus"]
-    if data is None:
-        if run is None:
-            raise DataError(f"{path} does not lie in a run, so say with --data where the episodes are to come from.")
-        data, form, ferplus = run.data, form or run.format, ferplus or run.ferplus
-    with console.bar("reading pictures") as progress:
-        dataset = load_dataset(data, form, ferplus=ferplus, progress=progress)
+    dataset = read_data(path, run, options)
     trained = encoder.emotions or None
     emotions = _wanted(dataset, options["emotions"], options["unseen"], trained)
     touched = None if run is None else _touched(run, dataset, is_own=options["data"] is None)

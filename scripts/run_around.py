@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Optional, Tuple
+from typing import Any, Mapping, Optional, Tuple
 
+from galleries.errors import DataError
 from galleries.gallery import DEFAULT_NEIGHBORS
 
 
@@ -48,3 +49,29 @@ def run_around(path: Path) -> Optional[RunAround]:
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             continue
     return None
+
+
+def read_data(path: Path, run: Optional[RunAround], typed: Mapping[str, Any]) -> Any:
+    """Read the data set that a person named, or that of the run.
+
+    Args:
+        path: The tower or gallery.
+        run: The run around it, or None.
+        typed: ``data``, ``format`` and ``ferplus`` as typed.
+
+    Returns:
+        The :class:`siamese.datasets.base.FaceDataset`.
+
+    Raises:
+        DataError: None was named and there is no run; or it cannot be read.
+    """
+    from emotions_cli import console
+    from siamese.datasets import load_dataset
+
+    data, form, ferplus = typed["data"], typed["format"], typed["ferplus"]
+    if data is None:
+        if run is None:
+            raise DataError(f"{path} does not lie in a run, so say with --data where its faces are to come from.")
+        data, form, ferplus = run.data, form or run.format, ferplus or run.ferplus
+    with console.bar("reading pictures") as progress:
+        return load_dataset(data, form, ferplus=ferplus, progress=progress)
