@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 from eval.held_out import HeldOut, answer, pick
 from eval.intervals import Bootstrap
-from eval.metrics import OneVsRest, Scores, one_vs_rest
+from eval.metrics import OneVsRest, Scores, one_vs_rest, score
 from eval.neighbor_sweep import NeighborSweep, sweep_neighbors
 from eval.retrieval import RECALL_AT, Retrieval, RetrievalScores, retrieve
 from eval.score_intervals import ScoreIntervals, score_intervals
 from eval.without_class import ClassStudy, study_without
 from galleries.gallery import Gallery
+from galleries.identity import predict_without
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,8 @@ class Evaluation:
         leaking: Whether it knows any.
         known: How many it knows.
         leakage: What leaks, in words.
+        by_others: The vote on all queries when each one's own person is left out of the references; None unless people
+            stand on both sides.
     """
 
     n_neighbors: int
@@ -68,6 +71,7 @@ class Evaluation:
     leaking: bool
     known: int
     leakage: tuple[str, ...]
+    by_others: Optional[Scores] = None
 
     def to_json(self) -> dict[str, Any]:
         """All numbers as a plain dict."""
@@ -79,6 +83,7 @@ class Evaluation:
             "leakage": list(self.leakage),
             "knn": self.whole.to_json(),
             "knn_without_leaks": None if self.without_leaks is None else self.without_leaks.to_json(),
+            "knn_by_others": None if self.by_others is None else self.by_others.to_json(),
         }
 
 
@@ -113,7 +118,18 @@ def evaluate(
         queries.leaking,
         int(queries.leaks.sum()),
         tuple(queries.sentences()),
+        _by_others(gallery, queries, n_neighbors, weights, emotions),
     )
+
+
+def _by_others(
+    gallery: Gallery, queries: HeldOut, n_neighbors: int, weights: str, emotions: list[str]
+) -> Optional[Scores]:
+    """What other people's references say of each query, where some of its own person stand among them."""
+    if not queries.people or queries.subjects is None or len({known.subject for known in gallery.references}) < 2:
+        return None
+    said = predict_without(gallery, queries.vectors, queries.subjects, n_neighbors, weights)
+    return score(queries.truth, said, emotions)
 
 
 def _summary(ranked: Retrieval, draws: Bootstrap, places: NDArray[np.int64], size: int) -> RetrievalScores:

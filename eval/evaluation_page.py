@@ -75,6 +75,11 @@ def _headline(found: Evaluation) -> list[tuple[str, str]]:
         clean = found.without_leaks
         span = _span(clean.intervals.overall["accuracy"])
         tiles.insert(1, (_percent(clean.scores.accuracy), f"right without the {found.known} that leak, 95 %: {span}"))
+    if found.by_others is not None:
+        others = found.by_others
+        tiles.insert(
+            1, (_percent(others.accuracy), f"by other people's references alone, 95 %: {_span(others.interval)}")
+        )
     return tiles
 
 

@@ -65,6 +65,12 @@ def _tell_overall(report: Dict[str, Any]) -> None:
     title = f"{report['data']}, {report['part']} ({report['split']} split, k = {found.n_neighbors}){leaking}"
     console.table(title, ["", *(head for name, _ in columns for head in (name, "95 %"))], rows)
     console.out.print(f"intervals: bootstrap over {found.whole.intervals.groups:,} {found.whole.intervals.by}")
+    others = found.by_others
+    if others is not None:
+        console.out.print(
+            f"by other people's references alone: {console.percent(others.accuracy)} (95 %: {_span(others.interval)}; "
+            f"balanced {console.percent(others.balanced_accuracy)}); what a stranger may expect"
+        )
 
 
 def _tell_classes(judged: Any) -> None:
