@@ -127,3 +127,27 @@ def built(place: Path, tmp_path: Path, run: Run) -> Path:
     code, _, err = run("gallery", "build", "--data", place / "faces", "--tower", place / "run", "--out", tmp_path / "g")
     assert code == 0, err
     return tmp_path / "g"
+
+
+@pytest.fixture(scope="session")
+def film_gallery(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A gallery for made films. Not to be changed."""
+    from film_fakes import make_gallery
+
+    return make_gallery(tmp_path_factory.mktemp("film-gallery"))
+
+
+@pytest.fixture
+def film_recognizer(film_gallery: Path) -> Any:
+    """That gallery, opened with a finder of bright squares."""
+    from film_fakes import open_gallery
+
+    return open_gallery(film_gallery)
+
+
+@pytest.fixture(scope="session")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two seconds of two faces, ten frames a second. Not to be changed."""
+    from film_fakes import moving, write_film
+
+    return write_film(tmp_path_factory.mktemp("film") / "two.avi", moving(20))

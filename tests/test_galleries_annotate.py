@@ -25,11 +25,6 @@ from galleries.recognizer import Recognizer
 from galleries.video import FrameResult, recognise_film
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_gallery(tmp_path_factory.mktemp("gallery"))
-
-
 def result_of(recognizer: Recognizer, image: np.ndarray, boxes: List[Box]) -> FrameResult:
     class Given:
         def detect(self, image: np.ndarray) -> List[Box]:
@@ -47,10 +42,10 @@ BOXES = st.builds(
 
 @given(st.lists(BOXES, max_size=5), st.booleans(), st.sampled_from([(131, 131), (200, 260), (700, 300)]))
 @settings(deadline=None, max_examples=30)
-def test_no_face_is_ever_covered(folder_once: Path, boxes: List[Box], grey: bool, size: Tuple[int, int]) -> None:
+def test_no_face_is_ever_covered(film_gallery: Path, boxes: List[Box], grey: bool, size: Tuple[int, int]) -> None:
     image = np.random.default_rng(0).integers(0, 256, size if grey else (*size, 3), dtype=np.uint8)
     inside = [b for b in boxes if b.x < size[1] and b.y < size[0] and b.x + b.width > 0 and b.y + b.height > 0]
-    recognizer = open_gallery(folder_once)
+    recognizer = open_gallery(film_gallery)
     result = result_of(recognizer, image, inside)
     drawn = Annotator(recognizer.gallery).draw(result)
     blank = Annotator(recognizer.gallery).draw(result_of(recognizer, image, []))
@@ -65,14 +60,8 @@ def test_no_face_is_ever_covered(folder_once: Path, boxes: List[Box], grey: bool
     assert outside.any() or not any(b.x > 0 or b.y > 0 for b in inside)
 
 
-@pytest.fixture(scope="module")
-def folder_once(folder: Path) -> Path:
-    """The gallery, for tests hypothesis repeats."""
-    return folder
-
-
-def test_a_card_shows_votes_and_the_nearest_face(folder: Path) -> None:
-    recognizer = open_gallery(folder)
+def test_a_card_shows_votes_and_the_nearest_face(film_gallery: Path) -> None:
+    recognizer = open_gallery(film_gallery)
     result = result_of(recognizer, picture([(40, 40, 60)], (640, 480)), [Box(40, 40, 60, 60, 1.0)])
     drawn = Annotator(recognizer.gallery).draw(result)
     panel = drawn[:, 640:]

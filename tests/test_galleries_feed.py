@@ -8,11 +8,9 @@ from pathlib import Path
 from typing import List
 
 import numpy as np
-import pytest
 from film_fakes import (
     MadeSource,
     SquareFinder,
-    make_gallery,
     moving,
     open_gallery,
 )
@@ -21,11 +19,6 @@ from galleries.faces import Box
 from galleries.feed import Feed
 from galleries.sources import Frame
 from galleries.video import Film
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_gallery(tmp_path_factory.mktemp("gallery"))
 
 
 def test_a_film_waits_for_whoever_takes_it() -> None:
@@ -74,14 +67,14 @@ def test_a_camera_that_falls_silent_counts_as_vanished() -> None:
     assert source.closed == 1
 
 
-def test_slow_recognition_drops_frames_and_counts_them(folder: Path) -> None:
+def test_slow_recognition_drops_frames_and_counts_them(film_gallery: Path) -> None:
     class Slow(SquareFinder):
         def detect(self, image: np.ndarray) -> List[Box]:
             time.sleep(0.03)
             return super().detect(image)
 
     source = MadeSource(moving(40), is_live=True, wait=0.002)
-    with Film(open_gallery(folder, detector=Slow()), source) as run:
+    with Film(open_gallery(film_gallery, detector=Slow()), source) as run:
         seen = [frame.number for frame in run]
         summary = run.summary()
     assert seen == sorted(seen)

@@ -13,9 +13,7 @@ import pytest
 from film_fakes import (
     EMOTIONS,
     MadeSource,
-    make_gallery,
     moving,
-    open_gallery,
     picture,
     read_film,
 )
@@ -24,16 +22,6 @@ from galleries.errors import DataError, EmotionsError
 from galleries.film_files import CODECS, FilmWriter, LineFile, face_columns, face_rows, frame_line
 from galleries.recognizer import Recognizer
 from galleries.video import recognise_film
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_gallery(tmp_path_factory.mktemp("gallery"))
-
-
-@pytest.fixture
-def recognizer(folder: Path) -> Recognizer:
-    return open_gallery(folder)
 
 
 @pytest.mark.parametrize("ending", CODECS)
@@ -134,12 +122,12 @@ def test_places_that_cannot_be_written(tmp_path: Path) -> None:
             make(tmp_path / "file")
 
 
-def test_lines_are_there_at_once_and_say_what_was_seen(recognizer: Recognizer, tmp_path: Path) -> None:
-    emotions = recognizer.gallery.emotions
+def test_lines_are_there_at_once_and_say_what_was_seen(film_recognizer: Recognizer, tmp_path: Path) -> None:
+    emotions = film_recognizer.gallery.emotions
     names = {"anger": "enojo"}
     with LineFile(tmp_path / "l.jsonl") as log, LineFile(tmp_path / "t.csv") as table:
         table.add(face_columns(emotions, names))
-        with recognise_film(recognizer, MadeSource([*moving(4), picture([])])) as run:
+        with recognise_film(film_recognizer, MadeSource([*moving(4), picture([])])) as run:
             for frame in run:
                 log.add(frame_line(frame, names))
                 table.add(face_rows(frame, emotions, names))

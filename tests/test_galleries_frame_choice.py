@@ -8,7 +8,7 @@ from typing import List
 import cv2
 import numpy as np
 import pytest
-from film_fakes import MadeSource, make_gallery, open_gallery, picture, three_scenes
+from film_fakes import MadeSource, picture, three_scenes
 
 from galleries.errors import ConfigError, DataError
 from galleries.frame_choice import choose, choose_faces, sharpness
@@ -16,16 +16,6 @@ from galleries.recognizer import Recognizer
 from galleries.sources import open_source
 
 MEDIA = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "media"
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_gallery(tmp_path_factory.mktemp("gallery"))
-
-
-@pytest.fixture
-def recognizer(folder: Path) -> Recognizer:
-    return open_gallery(folder)
 
 
 def test_a_blurred_face_is_less_sharp() -> None:
@@ -37,23 +27,25 @@ def test_a_blurred_face_is_less_sharp() -> None:
     assert sharpness(small) < sharpness(face)
 
 
-def test_sharp_varied_faces_of_one_person_alone_are_chosen(recognizer: Recognizer) -> None:
+def test_sharp_varied_faces_of_one_person_alone_are_chosen(film_recognizer: Recognizer) -> None:
     source = MadeSource(three_scenes())
     told: List[int] = []
-    found = choose_faces(recognizer, source, 3, lambda done, total: told.append(done))
+    found = choose_faces(film_recognizer, source, 3, lambda done, total: told.append(done))
     assert (found.looked, found.single, found.several) == (45, 36, 6)
     numbers = [round(time * 10) for time in found.times]
     assert [number // 15 for number in numbers] == [0, 1, 2], "one of each scene"
     assert all(number % 15 < 6 for number in numbers), "sharp ones"
-    assert found.vectors.shape == (3, recognizer.gallery.tower.embedding_dim)
-    assert np.allclose(found.vectors, recognizer.embed([recognizer.find(three_scenes()[n])[0][1] for n in numbers]))
+    assert found.vectors.shape == (3, film_recognizer.gallery.tower.embedding_dim)
+    assert np.allclose(
+        found.vectors, film_recognizer.embed([film_recognizer.find(three_scenes()[n])[0][1] for n in numbers])
+    )
     assert told[-1] == 45
     assert source.closed == 1
 
 
-def test_there_are_no_more_faces_than_differ(recognizer: Recognizer) -> None:
-    assert len(choose_faces(recognizer, MadeSource(three_scenes()), 10).times) == 3
-    assert len(choose_faces(recognizer, MadeSource([three_scenes()[0]]), 10).times) == 1
+def test_there_are_no_more_faces_than_differ(film_recognizer: Recognizer) -> None:
+    assert len(choose_faces(film_recognizer, MadeSource(three_scenes()), 10).times) == 3
+    assert len(choose_faces(film_recognizer, MadeSource([three_scenes()[0]]), 10).times) == 1
 
 
 def test_the_choice_against_plain_loops() -> None:
@@ -74,14 +66,14 @@ def test_the_choice_against_plain_loops() -> None:
     assert choose(vectors[:1], sharp[:1], 5).tolist() == [0]
 
 
-def test_a_long_film_takes_little_memory(recognizer: Recognizer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_film_takes_little_memory(film_recognizer: Recognizer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("galleries.frame_choice._MOST", 8)
-    found = choose_faces(recognizer, MadeSource(three_scenes()), 3)
+    found = choose_faces(film_recognizer, MadeSource(three_scenes()), 3)
     assert found.single == 36
     assert all(round(time * 10) % 15 < 6 for time in found.times)
 
 
-def test_a_camera_is_looked_at_for_a_while(recognizer: Recognizer) -> None:
+def test_a_camera_is_looked_at_for_a_while(film_recognizer: Recognizer) -> None:
     class Clock(MadeSource):
         def read(self):  # type: ignore[no-untyped-def]
             if self.given == len(self._frames):
@@ -91,31 +83,31 @@ def test_a_camera_is_looked_at_for_a_while(recognizer: Recognizer) -> None:
             return None if frame is None else type(frame)(frame.number, self.clock, frame.image)
 
     source = Clock(three_scenes(), is_live=True, wait=0.001)
-    found = choose_faces(recognizer, source, 3, live_seconds=5.0)
+    found = choose_faces(film_recognizer, source, 3, live_seconds=5.0)
     assert 0 < max(found.times) < 5.0
     assert source.closed == 1
 
 
-def test_a_film_that_dies_gives_what_was_seen(recognizer: Recognizer) -> None:
-    found = choose_faces(recognizer, MadeSource(three_scenes()[:10], dies=OSError("unplugged")), 3)
+def test_a_film_that_dies_gives_what_was_seen(film_recognizer: Recognizer) -> None:
+    found = choose_faces(film_recognizer, MadeSource(three_scenes()[:10], dies=OSError("unplugged")), 3)
     assert len(found.times) == 1
     assert found.notes == ["made broke off: unplugged"]
 
 
-def test_films_without_such_frames(recognizer: Recognizer) -> None:
+def test_films_without_such_frames(film_recognizer: Recognizer) -> None:
     with pytest.raises(DataError, match=r"None of 3 frames of made shows one face alone \(0 show several\)"):
-        choose_faces(recognizer, MadeSource([picture([])] * 3), 3)
+        choose_faces(film_recognizer, MadeSource([picture([])] * 3), 3)
     with pytest.raises(DataError, match="2 show several"):
-        choose_faces(recognizer, MadeSource([picture([(10, 20, 50), (170, 90, 40)])] * 2), 3)
+        choose_faces(film_recognizer, MadeSource([picture([(10, 20, 50), (170, 90, 40)])] * 2), 3)
     with pytest.raises(ConfigError, match="from 1"):
-        choose_faces(recognizer, MadeSource(three_scenes()), 0)
+        choose_faces(film_recognizer, MadeSource(three_scenes()), 0)
 
 
-def test_a_real_film_of_one_face(folder: Path) -> None:
+def test_a_real_film_of_one_face(film_gallery: Path) -> None:
     film = MEDIA / "single_face.mp4"
     if not film.exists():
         pytest.skip(f"{film} is missing (real data of this workplace)")
-    real = Recognizer.load(folder, n_neighbors=3, providers=["cpu"], threads=1)
+    real = Recognizer.load(film_gallery, n_neighbors=3, providers=["cpu"], threads=1)
     found = choose_faces(real, open_source(film), 2)
     assert len(found.times) == 2
     assert found.times == sorted(found.times)

@@ -10,9 +10,7 @@ import cv2
 import numpy as np
 import pytest
 from film_fakes import (
-    make_gallery,
     moving,
-    open_gallery,
     write_film,
 )
 
@@ -21,22 +19,6 @@ from galleries.live_page import LivePage
 from galleries.recognizer import Recognizer
 from galleries.sources import FilmSource, LiveSource, PictureSource, Span, open_source, safe_name
 from galleries.video import recognise_film
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_gallery(tmp_path_factory.mktemp("gallery"))
-
-
-@pytest.fixture
-def recognizer(folder: Path) -> Recognizer:
-    return open_gallery(folder)
-
-
-@pytest.fixture(scope="module")
-def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two seconds of two faces, ten frames a second. Not to be changed."""
-    return write_film(tmp_path_factory.mktemp("film") / "two.avi", moving(20))
 
 
 def numbers(source: Any) -> List[int]:
@@ -122,10 +104,10 @@ def test_an_mp4_cut_off_has_no_index(tmp_path: Path) -> None:
         open_source(cut)
 
 
-def test_a_truncated_film_ends_early_and_says_so(film: Path, recognizer: Recognizer, tmp_path: Path) -> None:
+def test_a_truncated_film_ends_early_and_says_so(film: Path, film_recognizer: Recognizer, tmp_path: Path) -> None:
     cut = tmp_path / "cut.avi"
     cut.write_bytes(film.read_bytes()[: film.stat().st_size * 6 // 10])
-    with recognise_film(recognizer, cut) as run:
+    with recognise_film(film_recognizer, cut) as run:
         seen = list(run)
         summary = run.summary()
     assert 5 < len(seen) == summary.frames < 16
@@ -186,9 +168,9 @@ class FakeCamera:
         self.released = True
 
 
-def test_a_camera_that_vanishes(recognizer: Recognizer) -> None:
+def test_a_camera_that_vanishes(film_recognizer: Recognizer) -> None:
     camera = FakeCamera(3)
-    with recognise_film(recognizer, LiveSource("camera 0", camera)) as run:
+    with recognise_film(film_recognizer, LiveSource("camera 0", camera)) as run:
         seen = list(run)
         summary = run.summary()
     assert len(seen) + summary.dropped == 3
@@ -207,7 +189,7 @@ def test_passwords_stay_out_of_names() -> None:
     assert "secret" not in str(error.value)
 
 
-def test_a_stream_is_a_source_until_it_vanishes(recognizer: Recognizer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stream_is_a_source_until_it_vanishes(film_recognizer: Recognizer, monkeypatch: pytest.MonkeyPatch) -> None:
     if cv2.CAP_FFMPEG not in cv2.videoio_registry.getStreamBackends():
         pytest.skip("this OpenCV has no FFmpeg to read streams with")
     monkeypatch.setenv("no_proxy", "127.0.0.1")
@@ -224,7 +206,7 @@ def test_a_stream_is_a_source_until_it_vanishes(recognizer: Recognizer, monkeypa
         thread.start()
         source = open_source(page.url + "stream.mjpg")
         assert isinstance(source, LiveSource)
-        with recognise_film(recognizer, source) as run:
+        with recognise_film(film_recognizer, source) as run:
             for frame in run:
                 assert [face.track for face in frame.faces][:1] == [1]
                 if run.summary().frames == 3:

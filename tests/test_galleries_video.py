@@ -16,12 +16,10 @@ from film_fakes import (
     Loop,
     MadeSource,
     SquareFinder,
-    make_gallery,
     megabytes,
     moving,
     open_gallery,
     picture,
-    write_film,
 )
 
 from galleries.annotate import Annotator
@@ -35,24 +33,8 @@ from galleries.video import Film, FilmOptions, detect_from, recognise_film
 MEDIA = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "media"
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_gallery(tmp_path_factory.mktemp("gallery"))
-
-
-@pytest.fixture
-def recognizer(folder: Path) -> Recognizer:
-    return open_gallery(folder)
-
-
-@pytest.fixture(scope="module")
-def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two seconds of two faces, ten frames a second. Not to be changed."""
-    return write_film(tmp_path_factory.mktemp("film") / "two.avi", moving(20))
-
-
-def test_two_faces_are_followed(recognizer: Recognizer, film: Path) -> None:
-    with recognise_film(recognizer, str(film), FilmOptions(batch=3)) as run:
+def test_two_faces_are_followed(film_recognizer: Recognizer, film: Path) -> None:
+    with recognise_film(film_recognizer, str(film), FilmOptions(batch=3)) as run:
         seen = list(run)
         summary = run.summary()
     assert [frame.number for frame in seen] == list(range(20))
@@ -70,8 +52,8 @@ def test_two_faces_are_followed(recognizer: Recognizer, film: Path) -> None:
     assert json.loads(json.dumps(summary.to_json()))["people"] == 2
 
 
-def test_votes_are_smoothed_as_a_slow_mean_says(recognizer: Recognizer) -> None:
-    with recognise_film(recognizer, MadeSource(moving(15)), FilmOptions(smoothing=0.6, batch=4)) as run:
+def test_votes_are_smoothed_as_a_slow_mean_says(film_recognizer: Recognizer) -> None:
+    with recognise_film(film_recognizer, MadeSource(moving(15)), FilmOptions(smoothing=0.6, batch=4)) as run:
         seen = list(run)
     means: Dict[int, Dict[str, float]] = {}
     for frame in seen:
@@ -86,20 +68,20 @@ def test_votes_are_smoothed_as_a_slow_mean_says(recognizer: Recognizer) -> None:
 
 
 @pytest.mark.parametrize("batch", [1, 7])
-def test_without_smoothing_it_is_what_a_photograph_gives(recognizer: Recognizer, batch: int) -> None:
+def test_without_smoothing_it_is_what_a_photograph_gives(film_recognizer: Recognizer, batch: int) -> None:
     frames = moving(8)
-    with recognise_film(recognizer, MadeSource(frames), FilmOptions(smoothing=0.0, batch=batch)) as run:
+    with recognise_film(film_recognizer, MadeSource(frames), FilmOptions(smoothing=0.0, batch=batch)) as run:
         for frame, image in zip(run, frames):
-            alone = recognizer.recognise(image)  # the larger face first, which is the first track's
+            alone = film_recognizer.recognise(image)  # the larger face first, which is the first track's
             assert [(f.box, f.emotion) for f in frame.faces] == [(a.box, a.prediction.emotion) for a in alone]
             for face, photograph in zip(frame.faces, alone):
                 assert face.scores == pytest.approx(photograph.prediction.scores, abs=1e-5)
 
 
-def test_between_detections_faces_stay_where_they_were(folder: Path) -> None:
+def test_between_detections_faces_stay_where_they_were(film_gallery: Path) -> None:
     finder = SquareFinder()
     frames = [*moving(7), picture([(10, 10, 40)], (200, 150))]
-    with Film(open_gallery(folder, detector=finder), MadeSource(frames), FilmOptions(detect_every=3)) as run:
+    with Film(open_gallery(film_gallery, detector=finder), MadeSource(frames), FilmOptions(detect_every=3)) as run:
         seen = list(run)
     assert [frame.detected for frame in seen] == [True, False, False, True, False, False, True, True]
     assert finder.calls == 4, "another size of frame is looked at anew"
@@ -108,8 +90,8 @@ def test_between_detections_faces_stay_where_they_were(folder: Path) -> None:
     assert [len(frame.faces) for frame in seen] == [2] * 7 + [1]
 
 
-def test_small_faces_can_be_left_out(recognizer: Recognizer) -> None:
-    with recognise_film(recognizer, MadeSource(moving(3)), FilmOptions(min_face=45)) as run:
+def test_small_faces_can_be_left_out(film_recognizer: Recognizer) -> None:
+    with recognise_film(film_recognizer, MadeSource(moving(3)), FilmOptions(min_face=45)) as run:
         assert [[face.track for face in frame.faces] for frame in run] == [[1]] * 3
 
 
@@ -123,38 +105,38 @@ def test_detection_in_a_reduced_picture_finds_the_same() -> None:
         assert np.abs(np.subtract(*[(b.x, b.y, b.width, b.height) for b in (box, same)])).max() <= 6
 
 
-def test_a_small_frame_is_a_face_and_whole_frames_are_taken_whole(folder: Path) -> None:
+def test_a_small_frame_is_a_face_and_whole_frames_are_taken_whole(film_gallery: Path) -> None:
     small = [np.random.default_rng(n).integers(0, 256, (48, 40), dtype=np.uint8) for n in range(3)]
-    with Film(open_gallery(folder), MadeSource(small)) as run:
+    with Film(open_gallery(film_gallery), MadeSource(small)) as run:
         assert [[(f.track, f.box) for f in frame.faces] for frame in run] == [[(1, Box(0, 0, 40, 48, 0.0))]] * 3
-    with Film(open_gallery(folder, whole=True), MadeSource(moving(2))) as run:
+    with Film(open_gallery(film_gallery, whole=True), MadeSource(moving(2))) as run:
         assert [[f.box for f in frame.faces] for frame in run] == [[Box(0, 0, *SIZE, 0.0)]] * 2
 
 
-def test_no_faces(recognizer: Recognizer) -> None:
-    with recognise_film(recognizer, MadeSource([picture([])] * 4)) as run:
+def test_no_faces(film_recognizer: Recognizer) -> None:
+    with recognise_film(film_recognizer, MadeSource([picture([])] * 4)) as run:
         assert [frame.faces for frame in run] == [()] * 4
         summary = run.summary()
     assert (summary.frames, summary.faces, summary.people, summary.shares) == (4, 0, 0, {})
 
 
 @pytest.mark.parametrize("failure", [cv2.error("driver"), OSError("unplugged"), EmotionsError("gone")])
-def test_a_source_that_dies_ends_the_film_and_is_told(recognizer: Recognizer, failure: Exception) -> None:
+def test_a_source_that_dies_ends_the_film_and_is_told(film_recognizer: Recognizer, failure: Exception) -> None:
     source = MadeSource(moving(5), dies=failure)
-    with recognise_film(recognizer, source) as run:
+    with recognise_film(film_recognizer, source) as run:
         assert len(list(run)) == 5
         assert run.summary().notes == (f"made broke off: {failure}",)
     assert source.closed == 1
 
 
-def test_a_source_without_a_frame_is_an_error(recognizer: Recognizer) -> None:
+def test_a_source_without_a_frame_is_an_error(film_recognizer: Recognizer) -> None:
     with pytest.raises(DataError, match=r"made gave no frame to look at\. made broke off: gone"):
-        list(recognise_film(recognizer, MadeSource([], dies=OSError("gone"))))
+        list(recognise_film(film_recognizer, MadeSource([], dies=OSError("gone"))))
 
 
-def test_breaking_off_lets_go_of_the_source(recognizer: Recognizer) -> None:
+def test_breaking_off_lets_go_of_the_source(film_recognizer: Recognizer) -> None:
     source = MadeSource(moving(30))
-    with recognise_film(recognizer, source) as run:
+    with recognise_film(film_recognizer, source) as run:
         for frame in run:
             if frame.number == 2:
                 break
@@ -162,25 +144,25 @@ def test_breaking_off_lets_go_of_the_source(recognizer: Recognizer) -> None:
     assert run.summary().frames == 3
 
 
-def test_wrong_requests_are_refused_before_the_first_frame(folder: Path, film: Path) -> None:
+def test_wrong_requests_are_refused_before_the_first_frame(film_gallery: Path, film: Path) -> None:
     with pytest.raises(GalleryError, match="99 neighbours"):
-        recognise_film(open_gallery(folder, n_neighbors=99), film)
+        recognise_film(open_gallery(film_gallery, n_neighbors=99), film)
     with pytest.raises(ConfigError, match="weighing"):
-        recognise_film(open_gallery(folder, weights="loud"), film)
+        recognise_film(open_gallery(film_gallery, weights="loud"), film)
     for wrong in ({"detect_every": 0}, {"batch": 0}, {"batch": 999}, {"smoothing": 1.0}, {"min_face": -1}):
         with pytest.raises(ConfigError, match="was given"):
             FilmOptions(**wrong)  # type: ignore[arg-type]
     with pytest.raises(ConfigError):
-        recognise_film(open_gallery(folder), film, FilmOptions(overlap=2.0))
+        recognise_film(open_gallery(film_gallery), film, FilmOptions(overlap=2.0))
 
 
-def test_real_films(folder: Path) -> None:
+def test_real_films(film_gallery: Path) -> None:
     if not MEDIA.exists():
         pytest.skip(f"{MEDIA} is missing (real data of this workplace)")
-    recognizer = open_gallery(folder, detector=None)
+    film_recognizer = open_gallery(film_gallery, detector=None)
     options = FilmOptions(detect_every=4, min_face=100)
     for name, people, faces in (("single_face.mp4", 1, 12), ("no_face.mp4", 0, 0)):
-        with Film(recognizer, open_source(MEDIA / name, Span(0.5, 0.4)), options) as run:
+        with Film(film_recognizer, open_source(MEDIA / name, Span(0.5, 0.4)), options) as run:
             seen = list(run)
             summary = run.summary()
         assert summary.people == people
@@ -189,15 +171,15 @@ def test_real_films(folder: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory is read from /proc, which Linux has")
-def test_memory_and_handles_stay_flat(folder: Path, film: Path, tmp_path: Path) -> None:
+def test_memory_and_handles_stay_flat(film_gallery: Path, film: Path, tmp_path: Path) -> None:
     """EMOTIONS_LOOP_SECONDS=180 makes it a long run; its slope is printed with ``-s``."""
 
-    recognizer = open_gallery(folder)
-    annotator = Annotator(recognizer.gallery)
+    film_recognizer = open_gallery(film_gallery)
+    annotator = Annotator(film_recognizer.gallery)
     loop = Loop(film, 14, float(os.environ.get("EMOTIONS_LOOP_SECONDS", "0")))
     marks: List[Tuple[float, float, int]] = []
     began, rounds = time.monotonic(), 0
-    with Film(recognizer, loop) as run, LineFile(tmp_path / "l.jsonl") as log:
+    with Film(film_recognizer, loop) as run, LineFile(tmp_path / "l.jsonl") as log:
         for frame in run:
             log.add(frame_line(frame, {}))
             annotator.draw(frame)
