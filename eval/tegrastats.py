@@ -32,6 +32,7 @@ _CORES = re.compile(r"(?<!\S)(?:CPU|cpu) \[([^\]]{0,4000})\](?:@(\d{1,7}))?(?!\S
 _CORE = re.compile(r"(\d{1,3})%(?:@(\d{1,7}))?")
 _ENGINE = re.compile(r"(?<!\S)(EMC|EMC_FREQ|GR3D|GR3D_FREQ) (\d{1,3})%(?:@\[?(\d{1,7})(?:,\d{1,7})*\]?)?(?!\S)")
 _NO_SENSOR = ("PMIC", "NC")  # a constant, and a rail that is not connected
+_MEMORIES = ("RAM", "SWAP", "IRAM")  # in a line that was cut off they look like rails
 _OFF = -200.0  # °C; a sensor that is switched off says -256
 
 
@@ -88,7 +89,7 @@ def parse_line(line: str) -> Optional[Sample]:
             for match in _HEAT.finditer(line)
             if match[1] not in _NO_SENSOR and float(match[2]) > _OFF
         },
-        {match[1]: int(match[2]) for match in _RAIL.finditer(line) if match[1] not in _NO_SENSOR},
+        {match[1]: int(match[2]) for match in _RAIL.finditer(line) if match[1] not in _NO_SENSOR + _MEMORIES},
     )
 
 

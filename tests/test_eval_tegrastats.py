@@ -56,6 +56,13 @@ def test_one_clock_for_all_processors() -> None:
     assert (sample.gpu, sample.memory_clock, sample.power) == ((3, 76), (1, 408), None)
 
 
+@pytest.mark.parametrize("cut", ["SWAP 0/9", "IRAM 0/252", "SWAP 0"])
+def test_a_line_cut_in_its_memory_has_no_such_rail(cut: str) -> None:
+    sample = parse_line(f"RAM 10/20MB (lfb 1x1MB) {cut}")
+    assert sample is not None
+    assert sample.rails == {}
+
+
 def write(
     ram: Tuple[int, int],
     cores: List[Optional[Tuple[int, Optional[int]]]],
