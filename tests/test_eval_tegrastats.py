@@ -13,7 +13,9 @@ from tegrastats_fake import LINES, forever, install
 
 from eval.tegrastats import Tegrastats, parse_line
 
-NAMES = st.from_regex(r"[A-Z][A-Z0-9_]{2,12}", fullmatch=True).filter(lambda name: name not in ("PMIC", "RAM", "NC"))
+NAMES = st.from_regex(r"[A-Z][A-Z0-9_]{2,12}", fullmatch=True).filter(
+    lambda name: name not in ("PMIC", "RAM", "NC", "SWAP", "IRAM")
+)
 NUMBERS = st.integers(0, 99_999)
 CORE = st.one_of(st.none(), st.tuples(st.integers(0, 100), st.one_of(st.none(), st.integers(0, 3000))))
 
