@@ -7,7 +7,6 @@ import html
 from eval import report as pages
 from eval.comparison_tables import (
     Report,
-    Table,
     accuracy_table,
     against_table,
     cost_table,
@@ -18,6 +17,7 @@ from eval.comparison_tables import (
     training_table,
 )
 from eval.pareto import Point, pareto_chart
+from eval.table import Table
 
 
 def comparison_page(report: Report) -> str:

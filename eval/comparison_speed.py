@@ -11,6 +11,7 @@ from typing import Optional
 
 import numpy as np
 
+from eval.peak_memory import peak_memory
 from eval.records import read_record
 from eval.timing import measure as timed
 from galleries.encoder import OnnxEncoder
@@ -74,18 +75,14 @@ def report(path: str, threads: int) -> None:
 
 def measure(path: str, threads: int) -> TowerSpeed:
     """Measure in this process; see :func:`tower_speed`."""
-    base = peak_memory()
+    base = _megabytes()
     encoder = OnnxEncoder(path, providers=["cpu"], threads=threads)
     spec = encoder.input_spec
     face = np.random.default_rng(0).integers(0, 256, (1, spec.channels, spec.height, spec.width), dtype=np.uint8)
     timing = timed(lambda: encoder.encode(face), SECONDS, least=RUNS)
-    return TowerSpeed(timing.p50, timing.p95, timing.runs, threads, peak_memory(), base)
+    return TowerSpeed(timing.p50, timing.p95, timing.runs, threads, _megabytes(), base)
 
 
-def peak_memory() -> Optional[float]:
-    """Most memory that this process has held so far, 10^6 bytes; None where there is no Linux /proc to tell it."""
-    try:
-        lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
-        return next(int(line.split()[1]) * 1024 / 1e6 for line in lines if line.startswith("VmHWM:"))
-    except (OSError, StopIteration, ValueError, IndexError):
-        return None
+def _megabytes() -> Optional[float]:
+    most = peak_memory()
+    return None if most is None else most / 1e6

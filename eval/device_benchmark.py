@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import sys
 import tempfile
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -18,6 +17,7 @@ from eval.device_stages import STAGES, Batch, Material, time_batches, time_stage
 from eval.gallery_sizes import SizeSpeed, time_sizes
 from eval.jetson import JetsonState, look_at_jetson
 from eval.overhead import Overhead, time_overhead
+from eval.peak_memory import peak_memory
 from eval.timing import Timing
 from galleries.board import Board, look_at_board
 from galleries.encoder import OnnxEncoder
@@ -184,7 +184,7 @@ def _measure(
 ) -> Report:
     board = look_at_board()
     machine = describe_machine(board, encoder)
-    opened = peak_memory()
+    opened = _mebibytes()
     seconds = options.seconds
     with tempfile.TemporaryDirectory(prefix="emotions-benchmark-") as folder:
         progress("a film")
@@ -197,7 +197,7 @@ def _measure(
         for detection in (True, False):
             progress("the film" if detection else "the film, detection off")
             films.append(time_film(recognizer, film, board.cores, detection))
-    answering = peak_memory()
+    answering = _mebibytes()
     batches = time_batches(encoder, material.pixels, options.batches, seconds, progress)
     threads = time_threads(encoder, material.pixels, board.cores, seconds / 2, progress)
     gallery = recognizer.gallery
@@ -217,7 +217,7 @@ def _measure(
         sizes=sizes,
         films=films,
         overhead=overhead,
-        memory=Memory(opened, answering, peak_memory()),
+        memory=Memory(opened, answering, _mebibytes()),
     )
 
 
@@ -233,14 +233,9 @@ def describe_machine(board: Board, encoder: OnnxEncoder) -> Machine:
     return Machine(board, look_at_jetson(), platform.python_version(), versions, encoder.provider, encoder.threads)
 
 
-def peak_memory() -> Optional[float]:
-    """MiB that this process held at most so far; None where the system does not tell."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return None
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most / (2**20 if sys.platform == "darwin" else 2**10)
+def _mebibytes() -> Optional[float]:
+    most = peak_memory()
+    return None if most is None else most / 2**20
 
 
 def _describe(recognizer: Recognizer, encoder: OnnxEncoder, path: Path, detector: str) -> Subject:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import List, Optional, Sequence, Tuple
 
 from eval.device_benchmark import Report
 from eval.device_report import Ratio
 from eval.device_stages import STAGES
+from eval.table import Table
 from galleries.board import Board
 
 PUBLISHED: Tuple[Tuple[str, str], ...] = (
@@ -15,23 +15,6 @@ PUBLISHED: Tuple[Tuple[str, str], ...] = (
     ("LiExNet, Jetson TX2, from an MP4", "530.70 FPS, 75.48 % CPU, 3.5 of 7.8 GB"),
 )
 """What the authors published of their own systems on their machines; nothing of it was measured here."""
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table.
-
-    Attributes:
-        title: What it shows.
-        columns: Their heads.
-        rows: Cells as text.
-        note: A sentence below it; may be empty.
-    """
-
-    title: str
-    columns: Tuple[str, ...]
-    rows: List[List[str]]
-    note: str = ""
 
 
 def tables(report: Report) -> List[Table]:
