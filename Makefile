@@ -41,4 +41,4 @@ format: .venv/.installed
 device-test:
 	@$(DEVICE_PYTHON) -m venv .venv-device
 	@.venv-device/bin/python -m pip install --quiet --disable-pip-version-check . pytest hypothesis onnx
-	@cd tests && ../.venv-device/bin/python -m pytest -p no:cacheprovider -c ../pyproject.toml --rootdir .. test_galleries_*.py test_scripts_*.py test_cli.py test_bad_input.py test_eval_device_benchmark.py test_eval_device_film.py test_eval_gallery_sizes.py test_eval_jetson.py test_eval_records.py test_eval_tegrastats.py test_eval_timing.py
+	@cd tests && ../.venv-device/bin/python -m pytest -p no:cacheprovider -c ../pyproject.toml --rootdir .. test_galleries_*.py test_scripts_*.py test_cli.py test_bad_input.py test_eval_device_benchmark.py test_eval_device_film.py test_eval_gallery_sizes.py test_eval_jetson.py test_eval_tegrastats.py test_eval_timing.py

@@ -16,10 +16,10 @@ from eval.comparison_few_shot import HEADS, FewShotTask
 from eval.comparison_speed import TowerSpeed, tower_speed
 from eval.few_shot import Mean
 from eval.heads import logistic_regression
-from eval.records import read_record
 from galleries.atomic import write_text
 from galleries.encoder import OnnxEncoder
 from galleries.errors import DataError, TrainingError
+from galleries.records import read_record
 from siamese.checkpoint import load_checkpoint
 from siamese.config import TrainingConfig
 from siamese.curriculum.course import CurriculumObserver

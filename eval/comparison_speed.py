@@ -12,10 +12,10 @@ from typing import Optional
 import numpy as np
 
 from eval.peak_memory import peak_memory
-from eval.records import read_record
 from eval.timing import measure as timed
 from galleries.encoder import OnnxEncoder
 from galleries.errors import DataError, TowerError
+from galleries.records import read_record
 
 RUNS = 200
 """Faces timed at least, one at a time; fewer where they take longer than four times :data:`SECONDS`."""

@@ -9,10 +9,10 @@ from typing import Any, Dict, List, Tuple, Union
 
 from eval.device_benchmark import Report
 from eval.device_stages import STAGES
-from eval.records import read_record
 from galleries.atomic import write_bytes
 from galleries.errors import DataError
 from galleries.header import checksum
+from galleries.records import read_record
 
 NAME = "benchmark.json"
 FORMAT = "siamese-emotions benchmark"

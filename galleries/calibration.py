@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Sequence, 
 import numpy as np
 from numpy.typing import NDArray
 
-from galleries.errors import GalleryError
+from galleries.errors import DataError, GalleryError
 from galleries.evidence import Decision
+from galleries.records import read_record
 
 if TYPE_CHECKING:
     from galleries.gallery import Gallery
@@ -78,30 +79,20 @@ class Calibration:
             GalleryError: It is no calibration.
         """
         try:
-            values = json.loads(data)
-            knots = tuple((float(raw), float(fitted)) for raw, fitted in values["knots"])
-            thresholds = {str(name): float(value) for name, value in values["thresholds"].items()}
-            numbers = [*thresholds.values(), *(x for knot in knots for x in knot)]
-            made = cls(
-                float(values["error"]), thresholds, float(values["distance"]), int(values["n_neighbors"]),
-                str(values["weights"]), knots, int(values["faces"]), int(values["size"]),
-                float(values["ece_before"]), float(values["ece_after"]),
-            )  # fmt: skip
-            numbers += [made.error, made.distance, made.ece_before, made.ece_after]
-            in_range = min(numbers) >= 0 and max([0.0, *thresholds.values()]) <= 1
-            rising = all(a[0] <= b[0] and a[1] <= b[1] for a, b in zip(knots, knots[1:]))
-            if not (
-                knots
-                and thresholds
-                and rising
-                and in_range
-                and np.isfinite(numbers).all()
+            made = read_record(cls, json.loads(data))
+            knots = np.array(made.knots)
+            in_range = (
+                0 < made.error < 1
+                and all(0 <= threshold <= 1 for threshold in made.thresholds.values())
+                and min(made.distance, made.ece_before, made.ece_after, made.faces, made.size, knots.min()) >= 0
+                and (np.diff(knots, axis=0) >= 0).all()
                 and made.n_neighbors >= 1
-                and 0 < made.error < 1
-            ):
+            )
+            if not (made.thresholds and in_range):
                 raise ValueError("a value is out of range")
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
-            raise GalleryError(f"calibration.json is no calibration ({error}); calibrate the gallery anew.") from error
+        except (DataError, ValueError, OverflowError, RecursionError) as error:
+            why = str(error).rstrip(".")
+            raise GalleryError(f"calibration.json is no calibration ({why}); calibrate the gallery anew.") from error
         return made
 
 

@@ -14,10 +14,15 @@ from typing import Any, Callable, Dict, Iterator, Tuple
 import cv2
 import numpy as np
 import pytest
+from hypothesis import settings
 from onnx_towers import SIDE, write_tower
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # a worker a core; PyTorch reads this when it is first imported
+
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.register_profile("search", max_examples=1000, deadline=None)  # pytest --hypothesis-profile search
+settings.load_profile("repeatable")
 
 Run = Callable[..., Tuple[int, str, str]]
 """``run("data", path)`` → exit code, standard output, standard error."""

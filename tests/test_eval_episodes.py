@@ -72,7 +72,7 @@ faces = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(faces, st.integers(1, 3), st.integers(1, 3), st.booleans(), st.booleans(), st.integers(0, 2**31))
 def test_any_data_set_is_kept_apart_or_refused(
     rows: list[tuple[int, int, int, int]], n_shot: int, n_query: int, people: bool, films: bool, seed: int

@@ -193,7 +193,7 @@ def test_without_faces_none_are_in_it() -> None:
     assert page_data(map_part(bare, Words("en")))["sprite"]["sheets"] == []
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.text(min_size=1, max_size=12), st.text(min_size=1, max_size=12))
 def test_no_name_breaks_out_of_the_script(source: str, person: str) -> None:
     vectors = np.eye(4, dtype=np.float32)

@@ -49,7 +49,7 @@ ANSWERS = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(ANSWERS)
 def test_each_sample_is_scored_as_the_pictures_it_holds(rows: list[tuple[str, str, int]]) -> None:
     truth, said, who = ([row[place] for row in rows] for place in range(3))

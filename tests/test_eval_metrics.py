@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from eval.intervals import mean_interval, wilson
@@ -38,7 +38,6 @@ def test_a_case_worked_by_hand() -> None:
 ANSWERS = st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from(NAMES)), min_size=1, max_size=60)
 
 
-@settings(deadline=None)
 @given(ANSWERS)
 def test_against_plain_counting(pairs: list[tuple[str, str]]) -> None:
     truth, said = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
@@ -63,7 +62,6 @@ def test_against_plain_counting(pairs: list[tuple[str, str]]) -> None:
     assert found.interval[0] <= found.accuracy <= found.interval[1]
 
 
-@settings(deadline=None)
 @given(ANSWERS)
 def test_scores_survive_json(pairs: list[tuple[str, str]]) -> None:
     found = score([pair[0] for pair in pairs], [pair[1] for pair in pairs], NAMES)

@@ -61,7 +61,7 @@ def test_fpr_at_95_percent_of_the_known() -> None:
     assert found.fpr95 == 0.75
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 2)), min_size=2, max_size=6))
 def test_ties_are_taken_in_every_order(rows: list[tuple[int, int]]) -> None:
     """Area under the curve: the mean over all orders of pictures with equal scores."""
@@ -78,7 +78,7 @@ def test_ties_are_taken_in_every_order(rows: list[tuple[int, int]]) -> None:
     assert detect(values, unknown, right).aurc == pytest.approx(np.mean(areas))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 2**31), st.integers(2, 40), st.booleans())
 def test_weighted_numbers_against_scikit_learn(seed: int, size: int, coarse: bool) -> None:
     rng = np.random.default_rng(seed)

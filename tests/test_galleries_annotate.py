@@ -41,7 +41,7 @@ BOXES = st.builds(
 
 
 @given(st.lists(BOXES, max_size=5), st.booleans(), st.sampled_from([(131, 131), (200, 260), (700, 300)]))
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_no_face_is_ever_covered(film_gallery: Path, boxes: List[Box], grey: bool, size: Tuple[int, int]) -> None:
     image = np.random.default_rng(0).integers(0, 256, size if grey else (*size, 3), dtype=np.uint8)
     inside = [b for b in boxes if b.x < size[1] and b.y < size[0] and b.x + b.width > 0 and b.y + b.height > 0]

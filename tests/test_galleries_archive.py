@@ -20,7 +20,7 @@ from galleries import bundle as bundles
 from galleries.bundle import MANIFEST, is_bundle, open_bundle
 from galleries.errors import EmotionsError
 
-QUICK = settings(max_examples=40, deadline=None)
+QUICK = settings(max_examples=40)
 
 
 @pytest.fixture(scope="module")

@@ -128,7 +128,7 @@ def test_confidence_is_calibrated_and_rises_with_the_vote() -> None:
     assert (np.diff(curve) >= 0).all()
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.tuples(st.integers(0, 1000).map(lambda x: x / 1000), st.booleans()), min_size=1, max_size=60))
 def test_the_curve_is_the_nearest_rising_one(pairs: List[Tuple[float, bool]]) -> None:
     """Against scikit-learn's."""

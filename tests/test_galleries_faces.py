@@ -6,7 +6,7 @@ from typing import List, Optional
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from galleries.errors import ConfigError, DataError
@@ -111,7 +111,6 @@ def test_crop_over_the_border_repeats_it() -> None:
     st.integers(1, 40), st.integers(1, 40), st.integers(-60, 60), st.integers(-60, 60), st.integers(1, 90),
     st.integers(1, 90), st.sampled_from([None, 3]), st.floats(0, 2),
 )  # fmt: skip
-@settings(deadline=None)
 def test_crops_are_square_and_of_the_asked_size(
     height: int, width: int, x: int, y: int, w: int, h: int, channels: Optional[int], margin: float
 ) -> None:

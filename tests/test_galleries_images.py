@@ -138,7 +138,7 @@ def test_unusable_files(tmp_path: Path) -> None:
 
 
 @given(st.binary(max_size=200))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_random_bytes_never_crash(data: bytes) -> None:
     with contextlib.suppress(DataError):
         assert decode(data).dtype == np.uint8
@@ -202,7 +202,7 @@ specs = st.builds(
 
 
 @given(pictures, specs)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_prepare_gives_the_towers_input_whatever_comes(image: np.ndarray, spec: InputSpec) -> None:
     before = image.copy()
     ready = prepare(image, spec)
@@ -215,7 +215,7 @@ def test_prepare_gives_the_towers_input_whatever_comes(image: np.ndarray, spec: 
 
 
 @given(hnp.arrays(np.uint8, (48, 48)))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_prepare_leaves_a_picture_of_the_right_size_alone(image: np.ndarray) -> None:
     assert np.array_equal(prepare(image, SPEC)[0], image)
     assert np.array_equal(prepare(image, InputSpec(48, 48, 3)), np.stack([image] * 3))

@@ -70,7 +70,7 @@ def test_a_vector_is_at_distance_zero_from_itself(metric: str, kind: str) -> Non
 
 
 @given(st.integers(1, 80), st.integers(1, 6), st.integers(1, 12), st.sampled_from(METRICS), st.integers(0, 1000))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_ties_go_to_the_lower_position(n: int, dim: int, k: int, metric: str, seed: int) -> None:
     rng = np.random.default_rng(seed)
     if metric == "cosine":

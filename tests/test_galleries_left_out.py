@@ -25,7 +25,7 @@ def index_of(vectors: np.ndarray, kind: str = "flat") -> VectorIndex:
     return VectorIndex.build(vectors, np.arange(len(vectors)), metric="euclidean", kind=kind)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 10_000), st.integers(2, 40), st.integers(1, 45), st.integers(1, 6), st.booleans())
 def test_against_a_plain_sort(seed: int, size: int, k: int, different: int, by_group: bool) -> None:
     """Vectors on a coarse grid, so that many are copies at distance 0 and many distances are equal."""

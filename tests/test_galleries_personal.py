@@ -59,7 +59,7 @@ def slow_winner(gallery: Gallery, felt: List[float], places: List[int], weights:
     return gallery.emotions[min(tied, key=lambda label: (nearest[label], label))], shares, own
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     st.integers(0, 10_000),
     st.integers(3, 30),

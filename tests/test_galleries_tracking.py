@@ -30,7 +30,6 @@ def test_overlap_by_hand() -> None:
 
 
 @given(st.lists(BOXES, max_size=4), st.lists(BOXES, max_size=4))
-@settings(deadline=None)
 def test_overlap_counts_pixels(first: List[Box], second: List[Box]) -> None:
     def pixels(b: Box) -> Set[tuple]:
         return {(x, y) for x in range(b.x, b.x + b.width) for y in range(b.y, b.y + b.height)}
@@ -94,7 +93,7 @@ def test_tracks_seen_briefly_are_counted() -> None:
 
 
 @given(st.lists(st.lists(BOXES, max_size=5), max_size=12), st.integers(0, 3), st.floats(0.05, 1.0))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_every_face_has_one_track_and_no_number_comes_back(
     film: List[List[Box]], patience: int, overlap: float
 ) -> None:

@@ -4,7 +4,7 @@ from typing import List
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from galleries.errors import ConfigError, GalleryError
@@ -45,7 +45,6 @@ rows = st.integers(1, 7).flatmap(
 
 
 @given(rows, st.sampled_from(["majority", "distance"]))
-@settings(deadline=None)
 def test_against_the_definition(batch: list, weights: str) -> None:
     distances = np.array([d for d, _ in batch], np.float32)
     labels = np.array([label for _, label in batch])

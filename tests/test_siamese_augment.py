@@ -106,7 +106,7 @@ def test_the_generator_alone_decides() -> None:
     assert strong(pictures(4, 3, 16, 16), seeded()).shape == (4, 3, 16, 16)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(
     st.dictionaries(
         st.sampled_from(["rotate", "shift", "zoom", "shear", "flip", "brightness", "contrast", "erase", "blur"]),

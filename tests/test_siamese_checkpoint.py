@@ -65,7 +65,7 @@ def damaged(content: bytearray, data: st.DataObject) -> bytes:
     return bytes(content)
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), name=st.sampled_from([WEIGHTS_FILE, CARD_FILE, CARD_FILE]))
 def test_damage_is_told_or_harmless(tmp_path: Path, data: st.DataObject, name: str) -> None:
     whole = tmp_path / "good"

@@ -96,7 +96,7 @@ ANYTHING = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.dictionaries(st.sampled_from([*FIELDS, "epoch"]), ANYTHING, max_size=3))
 def test_any_mapping_is_a_configuration_or_a_clear_refusal(values: dict[str, Any]) -> None:
     reason = ""
@@ -142,7 +142,7 @@ def test_a_missing_recipe_is_refused(tmp_path: Path) -> None:
         load_recipe(tmp_path)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_damaged_recipe_never_breaks(tmp_path: Path, data: st.DataObject) -> None:
     content = bytearray((Path(__file__).parent.parent / "scripts/recipes/compact.toml").read_bytes())

@@ -104,7 +104,7 @@ def test_intensity_moves_a_face_away_from_neutral_step_by_step() -> None:
         assert away[-1] > 1.0
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     arrays(np.float64, (2, len(ACTION_UNITS)), elements=st.floats(0, 1)),
     st.integers(0, 10_000),

@@ -78,7 +78,7 @@ def test_other_content_is_refused(tmp_path: Path, text: str) -> None:
         RunRequest.read(tmp_path)
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_damaged_request_is_told_or_still_one(tmp_path: Path, data: st.DataObject) -> None:
     REQUEST.save(tmp_path)

@@ -117,7 +117,7 @@ def test_groups_of_unequal_size_fill_the_parts_as_well_as_they_can() -> None:
     assert np.bincount(parts, minlength=3) / 400 == pytest.approx([0.7, 0.15, 0.15], abs=0.1)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 8)), min_size=3, max_size=60), st.integers(0, 99))
 def test_allotting_never_tears_a_group_and_fills_every_part(rows: list[tuple[int, int]], seed: int) -> None:
     labels = np.array([label for label, _ in rows])

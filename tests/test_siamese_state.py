@@ -75,7 +75,7 @@ def test_a_missing_state_is_refused(tmp_path: Path) -> None:
         read_state(tmp_path)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_damage_is_noticed(tmp_path: Path, data: st.DataObject) -> None:
     path = tmp_path / STATE_FILE

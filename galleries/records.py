@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any, Dict, Tuple, Type, TypeVar, Union, get_type_hints
 
@@ -15,8 +16,8 @@ def read_record(kind: Type[Record], data: Any, where: str = "") -> Record:
     """Read a dataclass back from what ``dataclasses.asdict`` and JSON made of it.
 
     Args:
-        kind: The dataclass; its fields may be bool, int, float, str, Optional, List, Tuple, Dict[str, …] and
-            dataclasses.
+        kind: The dataclass; its fields may be bool, int, float, str, Optional, List, Tuple, Dict[str, …],
+            Mapping[str, …] and dataclasses.
         data: The JSON value.
         where: Its name in an error.
 
@@ -50,7 +51,7 @@ def _value(kind: Any, data: Any, where: str) -> Any:
         if len(kinds) != len(entries):
             raise DataError(f"{where} has {len(entries)} entries where {len(kinds)} were expected.")
         return tuple(_value(one, entry, f"{where}[{place}]") for place, (one, entry) in enumerate(zip(kinds, entries)))
-    if origin is dict:
+    if origin in (dict, Mapping):
         if not isinstance(data, dict):
             raise DataError(f"{where} is {_named(data)} where an object was expected.")
         made: Dict[str, Any] = {key: _value(inner[1], entry, f"{where}.{key[:40]}") for key, entry in data.items()}

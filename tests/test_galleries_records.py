@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eval.records import read_record
 from galleries.errors import DataError
+from galleries.records import read_record
 
 
 @dataclass(frozen=True)
