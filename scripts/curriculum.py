@@ -38,6 +38,9 @@ def curriculum(
     ),
     growth: str = typer.Option("best", help="best, paper, or emotions in the order to add them, separated by commas."),
     choose: str = typer.Option("trial", help="How the best emotion is found: trial (train each) or pairs (stage 1)."),
+    pairs_from: str = typer.Option(
+        "scratch", help="What every pair of stage 1 starts from: scratch, as in the paper, or warm-up."
+    ),
     threshold: float = typer.Option(0.70, help="Growth stops below this accuracy with three emotions or more."),
     criterion: str = typer.Option("multi-class", help="What the threshold means: multi-class or one-vs-rest."),
     order: str = typer.Option("similar-first", help="Pairs within a stage: similar-first, distinct-first or mixed."),
@@ -97,6 +100,7 @@ def curriculum(
             trial_epochs,
             epochs,
             per_class,
+            pairs_from,
         )
         asked = dict(context.params)
         if emotions is None and growth not in ("best", "paper"):

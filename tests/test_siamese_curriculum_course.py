@@ -17,7 +17,7 @@ pytest.importorskip("torch", reason="the learning part is not installed")
 
 from tiny_faces import tiny_config, tiny_dataset
 
-from galleries.errors import SplitError, TrainingError
+from galleries.errors import ConfigError, SplitError, TrainingError
 from siamese.curriculum.config import CurriculumConfig, curriculum_from_mapping
 from siamese.curriculum.course import Curriculum
 from siamese.curriculum.record import CURRICULUM_FILE, Record, confusions_of, read_request
@@ -218,6 +218,16 @@ def test_pairs_can_choose_instead_of_trials(tmp_path: Path) -> None:
     held = record.stages[0].emotions
     means = {name: sum(value[frozenset((name, other))] for other in held) / 2 for name in FOUR if name not in held}
     assert means[record.stages[1].emotions[-1]] == max(means.values())
+
+
+def test_pairs_can_start_from_the_warm_up_tower(tmp_path: Path) -> None:
+    course = make(tmp_path, Watch(), {"pairs_from": "warm-up", "choose": "pairs"})
+    record = course.run()
+    assert {stage.started_from for stage in record.pairs} == {"warm-up"}
+    assert record.stages[0].started_from in {stage.name for stage in record.pairs}
+    course.prior = record.ranking
+    with pytest.raises(ConfigError, match="no warm-up tower is there"):
+        course.run()
 
 
 def test_the_criterion_can_be_one_vs_rest(tmp_path: Path) -> None:

@@ -17,6 +17,9 @@ CRITERIA = ("multi-class", "one-vs-rest")
 CHOICES = ("trial", "pairs")
 """How the best emotion to add is found: by a short training of each, or by its pairs with those held."""
 
+STARTS = ("scratch", "warm-up")
+"""What the pairs of stage 1 start from, each of them alike: nothing, as in the paper, or the warm-up tower."""
+
 PAPER_ORDER = ("anger", "happiness", "surprise", "neutral", "fear", "sadness", "disgust", "contempt")
 """The siamese paper's emotions as its first network's table lists them, then its second's, then CK+'s other two."""
 
@@ -39,6 +42,7 @@ class CurriculumConfig:
         trial_epochs: Of each candidate that might be added.
         stage_epochs: Of each set of emotions.
         per_class: Training pictures of each emotion at most; None for all.
+        pairs_from: One of ``STARTS``; a tower to begin with (``init``) takes the place of nothing.
     """
 
     training: TrainingConfig = field(default_factory=TrainingConfig)
@@ -54,11 +58,13 @@ class CurriculumConfig:
     trial_epochs: int = 2
     stage_epochs: int = 12
     per_class: Optional[int] = None
+    pairs_from: str = "scratch"
 
     def __post_init__(self) -> None:
         named: tuple[tuple[str, str, tuple[str, ...]], ...] = (
             ("measure of similarity", self.measure, MEASURES),
             ("way to choose", self.choose, CHOICES),
+            ("start of the pairs", self.pairs_from, STARTS),
             ("criterion", self.criterion, CRITERIA),
             ("order of pairs", self.order, ORDERS),
         )

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from galleries.atomic import write_text
-from galleries.errors import SplitError, TrainingError
+from galleries.errors import ConfigError, SplitError, TrainingError
 from siamese.checkpoint import load_checkpoint
 from siamese.curriculum.config import CurriculumConfig
 from siamese.curriculum.growth import grow
@@ -71,10 +71,15 @@ class Curriculum:
             The whole record. Called again on a stopped curriculum it reads the stages that are done.
 
         Raises:
+            ConfigError: The pairs are to start from a warm-up tower that a given ranking leaves out.
             SplitError: An emotion is too small for the split, or there are fewer than two.
             TrainingError: A stage's folder is damaged, or a loss is no longer finite.
         """
         emotions = self.setting.dataset.emotions
+        if self.prior is not None and self.config.pairs_from == "warm-up":
+            raise ConfigError(
+                "A ranking was given, so no warm-up tower is there to start the pairs from; leave one out."
+            )
         if len(emotions) < 2:
             raise SplitError(f"A curriculum needs two emotions or more; {', '.join(emotions) or 'none'} was found.")
         self.setting.data(emotions)  # refuses a class that is too small before anything is trained
@@ -117,8 +122,11 @@ class Curriculum:
     def _train_pairs(self) -> tuple[StageResult, ...]:
         """Stage 1: every pair, the similar ones first."""
         done = []
+        warmup = self.record.warmup
+        from_warmup = self.config.pairs_from == "warm-up" and warmup is not None
+        start = self._weights_of(warmup) if from_warmup else self.init
         for pair in self.record.ranking.pairs:
-            done.append(self._stage(f"pairs/{pair.name}", pair.emotions, self.config.pair_epochs, self.init))
+            done.append(self._stage(f"pairs/{pair.name}", pair.emotions, self.config.pair_epochs, start))
             self.record.pairs = tuple(done)
             self.save()
         return tuple(done)
