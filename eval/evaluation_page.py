@@ -9,7 +9,7 @@ import numpy as np
 from eval import report
 from eval.evaluation import Evaluation, Judged
 from eval.figures import confusion_matrix
-from eval.metrics import MEASURES
+from eval.metrics import FLOORS, MEASURES
 from eval.neighbor_sweep import NeighborSweep
 from eval.score_intervals import Interval
 from eval.sweep_figure import sweep_curve
@@ -109,8 +109,8 @@ def _overall(found: Evaluation) -> str:
         for _, judged in sides:
             row += [_percent(judged.scores.overall(key)), _span(judged.intervals.overall[key])]
         rows.append(row)
-    rows.append(["chance", *(cell for _, j in sides for cell in (_percent(j.scores.chance), ""))])
-    rows.append(["always the most frequent", *(cell for _, j in sides for cell in (_percent(j.scores.majority), ""))])
+    for name, key in FLOORS:
+        rows.append([name, *(cell for _, j in sides for cell in (_percent(getattr(j.scores, key)), ""))])
     rows.append(["pictures", *(cell for _, j in sides for cell in (f"{j.scores.n:,}", ""))])
     return report.html_table(["", *(head for name, _ in sides for head in (name, "95 %"))], rows)
 

@@ -15,6 +15,13 @@ from siamese.one_vs_rest import one_vs_rest_counts, one_vs_rest_floor, one_vs_re
 MEASURES = ("precision", "recall", "f1")
 """What is told of each emotion; averaged over emotions, plainly (macro) or by their pictures (weighted)."""
 
+FLOORS = (
+    ("chance", "chance"),
+    ("always the most frequent", "majority"),
+    ("one vs rest, never yes", "one_vs_rest_floor"),
+)
+"""What stands beside every accuracy: how it is called, and its name in :class:`Scores`."""
+
 
 @dataclass(frozen=True)
 class ClassScore:
@@ -73,8 +80,18 @@ class Scores:
         """Mean of ``"precision"``, ``"recall"`` or ``"f1"``, each emotion weighed by its pictures."""
         return float(sum(getattr(entry, measure) * entry.support for entry in self.classes) / self.n)
 
+    @property
+    def one_vs_rest_mean(self) -> float:
+        """Mean of (TP + TN) / all, each emotion against the others; 0-1."""
+        return one_vs_rest_mean(self.confusion)
+
+    @property
+    def one_vs_rest_floor(self) -> float:
+        """The same for never saying yes."""
+        return one_vs_rest_floor(len(self.emotions))
+
     def overall(self, name: str) -> float:
-        """A number by its name in a result's JSON: ``accuracy``, ``balanced_accuracy``, ``macro_f1`` …"""
+        """A number by its name in a result's JSON: ``accuracy``, ``one_vs_rest_mean``, ``macro_f1`` …"""
         kind, _, measure = name.partition("_")
         if kind in ("macro", "weighted"):
             return self.macro(measure) if kind == "macro" else self.weighted(measure)
@@ -183,9 +200,8 @@ class OneVsRest:
 
 def one_vs_rest(scores: Scores) -> OneVsRest:
     """A classification in the paper's form, beside the multi-class accuracy and with both floors."""
-    size = len(scores.emotions)
-    mean, floor = one_vs_rest_mean(scores.confusion), one_vs_rest_floor(size)
-    return OneVsRest(scores.emotions, one_vs_rest_counts(scores.confusion), mean, floor, scores.accuracy, scores.chance)
+    counts, mean, floor = one_vs_rest_counts(scores.confusion), scores.one_vs_rest_mean, scores.one_vs_rest_floor
+    return OneVsRest(scores.emotions, counts, mean, floor, scores.accuracy, scores.chance)
 
 
 def scores_from_json(data: Mapping[str, Any]) -> Scores:

@@ -21,7 +21,8 @@ class ScoreIntervals:
     Attributes:
         by: What was drawn: ``"people"`` or ``"pictures"``.
         groups: How many of them there are.
-        overall: ``accuracy``, ``balanced_accuracy``, and ``macro_`` and ``weighted_`` precision, recall and f1.
+        overall: ``accuracy``, ``balanced_accuracy``, ``one_vs_rest_mean``, and ``macro_`` and ``weighted_`` precision,
+            recall and f1.
         classes: For each emotion its precision, recall and f1.
     """
 
@@ -104,9 +105,11 @@ def _overall(confusion: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
     total = np.maximum(shown.sum(axis=1), 1)
     met = confusion.sum(axis=1) + shown > 0
     recall = np.nan_to_num(per_class["class_recall"])
+    accuracy = np.trace(confusion, axis1=1, axis2=2) / total
     found = {
-        "accuracy": np.trace(confusion, axis1=1, axis2=2) / total,
+        "accuracy": accuracy,
         "balanced_accuracy": recall.sum(axis=1) / np.maximum((shown > 0).sum(axis=1), 1),
+        "one_vs_rest_mean": 1 - 2 * (1 - accuracy) / confusion.shape[1],
     }
     for measure in MEASURES:
         values = np.nan_to_num(per_class[f"class_{measure}"])

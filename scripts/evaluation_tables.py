@@ -48,6 +48,8 @@ def _tell_neighbors(report: Dict[str, Any]) -> None:
 
 
 def _tell_overall(report: Dict[str, Any]) -> None:
+    from eval.metrics import FLOORS
+
     found = report["evaluation"]
     columns = [("as is", found.whole)]
     if found.without_leaks is not None:
@@ -58,7 +60,7 @@ def _tell_overall(report: Dict[str, Any]) -> None:
         for _, judged in columns:
             row += [console.percent(judged.scores.overall(key)), _span(judged.intervals.overall[key])]
         rows.append(row)
-    for name, key in (("chance", "chance"), ("always the most frequent", "majority")):
+    for name, key in FLOORS:
         rows.append([name, *(c for _, judged in columns for c in (console.percent(getattr(judged.scores, key)), ""))])
     rows.append(["pictures", *(cell for _, judged in columns for cell in (f"{judged.scores.n:,}", ""))])
     leaking = " - LEAKING" if found.leaking else ""
