@@ -19,7 +19,8 @@ def curriculum_page(facts: Mapping[str, Any]) -> str:
         A whole HTML document.
     """
     config, stages = facts["configuration"], facts["stages"]
-    pairs = {(entry["emotions"][0], entry["emotions"][1]): entry["accuracy"] for entry in facts["pairs"]}
+    measure = {"balanced": "balanced_accuracy"}.get(config["criterion"], "accuracy")
+    pairs = {(entry["emotions"][0], entry["emotions"][1]): entry[measure] for entry in facts["pairs"]}
     tested = facts["test"]["test"]
     known = None if tested is None else scores_from_json(tested["knn"])
     drawn = report.figures(
@@ -33,8 +34,7 @@ def curriculum_page(facts: Mapping[str, Any]) -> str:
         report.section(
             "Which emotions go well together",
             drawn[1],
-            text=f"Every pair was trained alone for {config['pair_epochs']} epochs and scored on validation; "
-            "guessing gives about 50 %.",
+            text=_paired(config, facts["pairs"]),
         ),
         report.section("How similar they are", _ranking(facts["ranking"]), text=_measured(config, facts)),
     ]
@@ -101,18 +101,33 @@ def _story(facts: Mapping[str, Any]) -> str:
     return text
 
 
+def _paired(config: Mapping[str, Any], pairs: Sequence[Mapping[str, Any]]) -> str:
+    epochs, balanced = config["pair_epochs"], config["criterion"] == "balanced"
+    start = "the warm-up tower" if config["pairs_from"] == "warm-up" else "the same weights"
+    text = (
+        f"Every pair was trained alone from {start}, for {epochs} epoch{'s' * (epochs != 1)}, and scored on validation"
+        f"{' by the mean of both recalls' * balanced}; guessing gives {'50 %' if balanced else 'about 50 %'}"
+    )
+    uneven = max((pair for pair in pairs if pair["majority"]), key=lambda pair: float(pair["majority"]), default=None)
+    if uneven is None or balanced:
+        return f"{text}."
+    names = " and ".join(uneven["emotions"])
+    return f"{text}, always naming the more frequent one up to {100 * uneven['majority']:.0f} % ({names})."
+
+
 def _stage_table(stages: Sequence[Mapping[str, Any]], held: Sequence[str]) -> str:
     rows = []
     for stage in stages:
         if stage["accuracy"] is None:
-            numbers = ["collapsed", "", "", ""]
+            numbers = ["collapsed", "", "", "", "", ""]
         else:
-            keys = ("accuracy", "chance", "one_vs_rest_mean", "one_vs_rest_floor")
+            keys = ("accuracy", "chance", "majority", "balanced_accuracy", "one_vs_rest_mean", "one_vs_rest_floor")
             numbers = [f"{100 * stage[key]:.1f} %" for key in keys]
         verdict = "held" if len(stage["emotions"]) <= len(held) else "broken"
         again = " (begun again)" if stage["restarted"] else ""
         rows.append([", ".join(stage["emotions"]) + again, *numbers, verdict])
-    return report.html_table(["emotions", "k-NN", "chance", "one-vs-rest mean", "its floor", ""], rows)
+    heads = ["emotions", "k-NN", "chance", "most frequent", "balanced", "one-vs-rest mean", "its floor", ""]
+    return report.html_table(heads, rows)
 
 
 def _ranking(ranking: Sequence[Mapping[str, Any]]) -> str:

@@ -143,13 +143,13 @@ def confusion_matrix(scores: Scores, words: Words = ENGLISH) -> Any:
 
 
 def growth_curve(steps: Sequence[Mapping[str, Any]], threshold: float, criterion: str) -> Any:
-    """Validation accuracy over the number of emotions, both ways of counting, each with its floor.
+    """Validation accuracy over the number of emotions, every way of counting, each with its floor.
 
     Args:
-        steps: One a set of emotions: ``emotions``, ``accuracy``, ``chance``, ``one_vs_rest_mean`` and
-            ``one_vs_rest_floor``; shares 0-1, None where the embedding collapsed.
+        steps: One a set of emotions: ``emotions``, ``accuracy``, ``majority``, ``balanced_accuracy``, ``chance``,
+            ``one_vs_rest_mean`` and ``one_vs_rest_floor``; shares 0-1, None where the embedding collapsed.
         threshold: Where growth stops, 0-1.
-        criterion: Which of both it is held against.
+        criterion: What is held against it.
 
     Returns:
         A plotly Figure.
@@ -160,7 +160,9 @@ def growth_curve(steps: Sequence[Mapping[str, Any]], threshold: float, criterion
     names = [", ".join(step["emotions"]) for step in steps]
     lines = (
         ("accuracy", "k-NN vote", _LINES[0], "solid", "circle"),
-        ("chance", "its chance floor", _LINES[0], "dot", None),
+        ("majority", "its floor (most frequent)", _LINES[0], "dot", None),
+        ("balanced_accuracy", "balanced", _LINES[2], "solid", "diamond"),
+        ("chance", "its floor (chance)", _LINES[2], "dot", None),
         ("one_vs_rest_mean", "one-vs-rest mean", _LINES[1], "solid", "square"),
         ("one_vs_rest_floor", "its floor (never yes)", _LINES[1], "dot", None),
     )

@@ -42,7 +42,9 @@ def curriculum(
         "scratch", help="What every pair of stage 1 starts from: scratch, as in the paper, or warm-up."
     ),
     threshold: float = typer.Option(0.70, help="Growth stops below this accuracy with three emotions or more."),
-    criterion: str = typer.Option("multi-class", help="What the threshold means: multi-class or one-vs-rest."),
+    criterion: str = typer.Option(
+        "multi-class", help="What the threshold means, and what chooses: multi-class, balanced or one-vs-rest."
+    ),
     order: str = typer.Option("similar-first", help="Pairs within a stage: similar-first, distinct-first or mixed."),
     epochs: int = typer.Option(12, help="Of each set of emotions."),
     pair_epochs: int = typer.Option(3, help="Of each pair in stage 1."),

@@ -139,8 +139,9 @@ def tell(record: Record, report: Dict[str, Any], config: CurriculumConfig, folde
     """Print the curriculum's result."""
     from eval.metrics import one_vs_rest, scores_from_json
 
-    _tell_pairs(record)
-    rows = []
+    _tell_pairs(record, config.criterion)
+    rows: List[List[Any]] = []
+    keys = ("chance", "majority", "balanced_accuracy", "one_vs_rest_mean", "one_vs_rest_floor")
     for stage in record.stages:
         found = stage.to_json()
         held = record.growth is not None and len(stage.emotions) <= len(record.growth.held)
@@ -148,14 +149,12 @@ def tell(record: Record, report: Dict[str, Any], config: CurriculumConfig, folde
             [
                 ", ".join(stage.emotions),
                 "collapsed" if found["accuracy"] is None else console.percent(found["accuracy"]),
-                console.percent(found["chance"]),
-                "" if found["accuracy"] is None else console.percent(found["one_vs_rest_mean"]),
-                console.percent(found["one_vs_rest_floor"]),
+                *("" if found[key] is None else console.percent(found[key]) for key in keys),
                 "held" if held else "broken",
             ]
         )
     title = f"growth, on validation; threshold {console.percent(config.threshold)} ({config.criterion})"
-    console.table(title, ["emotions", "k-NN", "chance", "one-vs-rest", "floor", ""], rows)
+    console.table(title, ["emotions", "k-NN", "chance", "majority", "balanced", "one-vs-rest", "floor", ""], rows)
     broken = record.breaking_stage
     if broken is not None and broken.confusion is not None and record.growth is not None:
         worst = confusions_of(broken.confusion, broken.emotions, str(record.growth.broken_by))[:3]
@@ -174,11 +173,15 @@ def tell(record: Record, report: Dict[str, Any], config: CurriculumConfig, folde
     console.out.print(f"Open the report: {folder / PAGE}", markup=False)
 
 
-def _tell_pairs(record: Record) -> None:
-    value = {found.emotions: found.value("multi-class") for found in record.pairs}
+def _tell_pairs(record: Record, criterion: str) -> None:
+    value = {found.emotions: found.value(criterion) for found in record.pairs}
     names = record.emotions
     rows = []
     for name in names:
         cells = [value.get(pair_of(name, other)) if name != other else None for other in names]
         rows.append([name, *("" if cell is None else f"{100 * cell:.0f}" for cell in cells)])
-    console.table("which emotions go well together: k-NN accuracy of each pair on validation, %", ["", *names], rows)
+    console.table(
+        f"which emotions go well together: {criterion} accuracy of each pair on validation, %",
+        ["", *names],
+        rows,
+    )

@@ -1,4 +1,4 @@
-"""One emotion against all others, as the siamese paper counts it: true and false positives and negatives."""
+"""What a confusion matrix says: each emotion against all others, as the siamese paper counts it, and accuracies."""
 
 from __future__ import annotations
 
@@ -38,3 +38,15 @@ def one_vs_rest_floor(n_classes: int) -> float:
 def multi_class_accuracy(confusion: NDArray[np.int64]) -> float:
     """Share of pictures whose answer was right, 0-1; 0 where there is none."""
     return float(np.trace(confusion) / max(1, confusion.sum()))
+
+
+def balanced_accuracy(confusion: NDArray[np.int64]) -> float:
+    """Mean share of right answers of the emotions that occur, 0-1; whatever their frequencies, chance is 1 / C."""
+    shown = confusion.sum(axis=1)
+    occurs = shown > 0
+    return float((np.diag(confusion)[occurs] / shown[occurs]).mean()) if occurs.any() else 0.0
+
+
+def majority_share(confusion: NDArray[np.int64]) -> float:
+    """Accuracy of always naming the most frequent emotion, 0-1."""
+    return float(confusion.sum(axis=1).max() / max(1, confusion.sum()))

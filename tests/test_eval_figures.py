@@ -29,16 +29,19 @@ def test_the_matrix_shows_shares_of_each_row_and_counts() -> None:
     assert list(heat.x) == list(heat.y) == ["a", "b", "c"]
 
 
-def test_the_growth_curve_has_both_ways_of_counting_their_floors_and_the_threshold() -> None:
+def test_the_growth_curve_has_every_way_of_counting_their_floors_and_the_threshold() -> None:
     steps = [
-        {"emotions": ["a", "b"], "accuracy": 0.9, "chance": 0.5, "one_vs_rest_mean": 0.9, "one_vs_rest_floor": 0.5},
-        {"emotions": ["a", "b", "c"], "accuracy": None, "chance": 1 / 3, "one_vs_rest_mean": None,
-         "one_vs_rest_floor": 2 / 3},
+        {"emotions": ["a", "b"], "accuracy": 0.9, "majority": 0.8, "balanced_accuracy": 0.7, "chance": 0.5,
+         "one_vs_rest_mean": 0.9, "one_vs_rest_floor": 0.5},
+        {"emotions": ["a", "b", "c"], "accuracy": None, "majority": None, "balanced_accuracy": None, "chance": 1 / 3,
+         "one_vs_rest_mean": None, "one_vs_rest_floor": 2 / 3},
     ]  # fmt: skip
     figure = growth_curve(steps, 0.7, "multi-class")
     lines = {line.name: list(line.y) for line in figure.data}
     assert lines["k-NN vote"] == [90.0, None]
-    assert lines["its chance floor"] == pytest.approx([50.0, 100 / 3])
+    assert lines["its floor (most frequent)"] == [80.0, None]
+    assert lines["balanced"] == [70.0, None]
+    assert lines["its floor (chance)"] == pytest.approx([50.0, 100 / 3])
     assert lines["its floor (never yes)"] == pytest.approx([50.0, 200 / 3])
     assert figure.layout.shapes[0].y0 == pytest.approx(70)
 

@@ -39,6 +39,7 @@ def test_the_folder_tells_the_whole(run: Run, grown: Tuple[Path, str]) -> None:
     assert "A curriculum that holds 3 emotions" in page
     assert page.count('class="plotly-graph-div"') == 3
     assert "TP" in page
+    assert "always naming the more frequent one up to" in page
     assert not re.search(r"https?://[^\"']+\.js", page.split("plotly.js")[0])
     assert "which emotions go well together" in out
     assert "each emotion against all others" in out

@@ -237,6 +237,14 @@ def test_the_criterion_can_be_one_vs_rest(tmp_path: Path) -> None:
     assert record.stages[-1].value("one-vs-rest") > record.stages[-1].value("multi-class")  # type: ignore[operator]
 
 
+def test_a_rare_emotion_does_not_please_the_balanced_criterion() -> None:
+    """Always naming the frequent one is right in 95 %, and worth half."""
+    blind = StageResult("pairs/a+b", ("a", "b"), np.array([[95, 0], [5, 0]]), 1, 1, 0.0, 100, False, None)
+    assert blind.value("multi-class") == 0.95
+    assert blind.value("balanced") == 0.5
+    assert (blind.to_json()["majority"], blind.to_json()["balanced_accuracy"]) == (0.95, 0.5)
+
+
 def test_a_collapse_is_begun_again_once_with_an_easier_band(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import siamese.curriculum.stage as stage_module
 

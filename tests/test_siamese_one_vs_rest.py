@@ -6,6 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from siamese.one_vs_rest import (
+    balanced_accuracy,
+    majority_share,
     multi_class_accuracy,
     one_vs_rest_counts,
     one_vs_rest_floor,
@@ -32,6 +34,8 @@ def slow_counts(confusion: np.ndarray) -> list[list[int]]:
 def test_a_table_worked_by_hand() -> None:
     assert one_vs_rest_counts(CONFUSION).tolist() == [[5, 9, 3, 3], [6, 11, 3, 0], [2, 13, 1, 4]]
     assert multi_class_accuracy(CONFUSION) == 13 / 20
+    assert balanced_accuracy(CONFUSION) == pytest.approx((5 / 8 + 1 + 2 / 6) / 3)
+    assert majority_share(CONFUSION) == 8 / 20
     assert one_vs_rest_mean(CONFUSION) == pytest.approx((14 + 17 + 15) / 60)
 
 
@@ -43,6 +47,10 @@ def test_counts_against_one_picture_at_a_time(size: int, random: object) -> None
     counts = one_vs_rest_counts(confusion)
     assert counts.tolist() == slow_counts(confusion)
     assert (counts.sum(axis=1) == confusion.sum()).all()
+    shown = confusion.sum(axis=1) > 0
+    recalls = [row[own] / row.sum() for own, row in enumerate(confusion) if shown[own]]
+    assert balanced_accuracy(confusion) == pytest.approx(sum(recalls) / len(recalls))
+    assert majority_share(confusion) == max(row.sum() for row in confusion) / confusion.sum()
     wrong = 1 - multi_class_accuracy(confusion)
     assert one_vs_rest_mean(confusion) == pytest.approx(1 - 2 * wrong / size)
 

@@ -122,9 +122,9 @@ class Curriculum:
     def _train_pairs(self) -> tuple[StageResult, ...]:
         """Stage 1: every pair, the similar ones first."""
         done = []
-        warmup = self.record.warmup
-        from_warmup = self.config.pairs_from == "warm-up" and warmup is not None
-        start = self._weights_of(warmup) if from_warmup else self.init
+        warmup, start = self.record.warmup, self.init
+        if self.config.pairs_from == "warm-up" and warmup is not None:
+            start = self._weights_of(warmup)
         for pair in self.record.ranking.pairs:
             done.append(self._stage(f"pairs/{pair.name}", pair.emotions, self.config.pair_epochs, start))
             self.record.pairs = tuple(done)

@@ -17,7 +17,13 @@ from siamese.checkpoint import CARD_FILE, load_checkpoint
 from siamese.config import TrainingConfig
 from siamese.datasets.base import FaceDataset
 from siamese.observer import Observer
-from siamese.one_vs_rest import multi_class_accuracy, one_vs_rest_floor, one_vs_rest_mean
+from siamese.one_vs_rest import (
+    balanced_accuracy,
+    majority_share,
+    multi_class_accuracy,
+    one_vs_rest_floor,
+    one_vs_rest_mean,
+)
 from siamese.run import SPLIT_FILE, RunRequest, data_card
 from siamese.split_file import Split, narrow
 from siamese.state import STATE_FILE
@@ -25,6 +31,8 @@ from siamese.training import CollapsedEmbedding, fit
 from siamese.validation import Validator
 
 STAGE_FILE = "stage.json"
+
+_MEASURES = {"multi-class": multi_class_accuracy, "balanced": balanced_accuracy, "one-vs-rest": one_vs_rest_mean}
 
 
 @dataclass(frozen=True)
@@ -56,13 +64,13 @@ class StageResult:
     precision: str = ""
 
     def value(self, criterion: str) -> Optional[float]:
-        """The criterion on validation, 0-1: ``"multi-class"`` or ``"one-vs-rest"``; None after a collapse."""
+        """One of :data:`siamese.curriculum.config.CRITERIA` on validation, 0-1; None after a collapse."""
         if self.confusion is None:
             return None
-        return one_vs_rest_mean(self.confusion) if criterion == "one-vs-rest" else multi_class_accuracy(self.confusion)
+        return _MEASURES[criterion](self.confusion)
 
     def to_json(self) -> dict[str, Any]:
-        """The result as a plain dict, with both criteria and their floors."""
+        """The result as a plain dict, with every criterion and the floors."""
         return {
             **asdict(self),
             "emotions": list(self.emotions),
@@ -70,6 +78,8 @@ class StageResult:
             "validation_pictures": None if self.confusion is None else int(self.confusion.sum()),
             "accuracy": self.value("multi-class"),
             "chance": 1 / len(self.emotions),
+            "majority": None if self.confusion is None else majority_share(self.confusion),
+            "balanced_accuracy": self.value("balanced"),
             "one_vs_rest_mean": self.value("one-vs-rest"),
             "one_vs_rest_floor": one_vs_rest_floor(len(self.emotions)),
         }
