@@ -9,10 +9,10 @@ from typing import Any, Optional, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from eval.near_copies import VIEW, near_copies, view
 from galleries.gallery import Gallery
 from galleries.images import InputSpec
 from siamese.datasets.base import FaceDataset
+from siamese.near_copies import VIEW, near_copies, view
 
 Names = Sequence[Optional[str]]
 

@@ -108,7 +108,7 @@ def audit(dataset: FaceDataset, split: Split, near: bool = False) -> LeakageRepo
     Args:
         dataset: The faces.
         split: A split of them.
-        near: Whether near copies are looked for as well; see :mod:`eval.near_copies`.
+        near: Whether near copies are looked for as well; see :mod:`siamese.near_copies`.
     """
     held_out = np.concatenate([split.val, split.test])
     digests = dataset.digests()

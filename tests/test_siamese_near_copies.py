@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from eval.near_copies import near_copies, view
+from siamese.near_copies import near_copies, view
 
 
 def photographs(size: int, seed: int = 0) -> np.ndarray:
