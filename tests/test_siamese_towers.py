@@ -57,6 +57,17 @@ def test_compact_is_small_and_cheap() -> None:
     assert count_multiply_adds(tower) <= 100_000_000
 
 
+def test_nano_is_smaller_and_cheaper() -> None:
+    tower = make_tower("nano")
+    assert tower.input_spec == make_tower("compact").input_spec
+    assert tower.embedding_dim == 64
+    assert count_parameters(tower) == 120_176 <= 150_000
+    by_hand = (
+        24 * 24 * 16 * 9 + 12 * 12 * (32 * 16 * 9 + 2 * 32 * 32 * 9) + 6 * 6 * (64 * 32 * 9 + 2 * 64 * 64 * 9) + 64 * 64
+    )
+    assert count_multiply_adds(tower) == by_hand
+
+
 def test_multiply_adds_of_liexnet_by_hand() -> None:
     by_hand = (
         64 * 64 * (6 * 3 * 9 + 6 * 9 + 12 * 6)
@@ -85,7 +96,7 @@ def test_every_own_tower_takes_pixels_and_gives_vectors(name: str) -> None:
     assert not torch.allclose(vectors[0], vectors[1])
 
 
-@pytest.mark.parametrize("name", ["compact", "siamese", "liexnet", "affectnet_cnn", "fer_cnn"])
+@pytest.mark.parametrize("name", ["compact", "nano", "siamese", "liexnet", "affectnet_cnn", "fer_cnn"])
 @pytest.mark.parametrize("shape", [(2, 2, 48, 48), (2, 1, 47, 48), (48, 48), (1, 3, 128, 127)])
 def test_another_shape_is_refused(name: str, shape: tuple[int, ...]) -> None:
     with torch.device("meta"):
@@ -98,6 +109,7 @@ def test_another_shape_is_refused(name: str, shape: tuple[int, ...]) -> None:
     ("name", "spec"),
     [
         ("compact", InputSpec(17, 31, 3)),
+        ("nano", InputSpec(17, 31, 3)),
         ("siamese", InputSpec(60, 41, 3)),
         ("liexnet", InputSpec(48, 64, 1)),
         ("affectnet_cnn", InputSpec(16, 20, 1)),
@@ -112,7 +124,8 @@ def test_other_input_sizes(name: str, spec: InputSpec) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "size"), [("compact", 15), ("siamese", 40), ("liexnet", 51), ("affectnet_cnn", 15), ("densenet121", 8)]
+    ("name", "size"),
+    [("compact", 15), ("nano", 15), ("siamese", 40), ("liexnet", 51), ("affectnet_cnn", 15), ("densenet121", 8)],
 )
 def test_a_size_that_does_not_fit_is_refused(name: str, size: int) -> None:
     with pytest.raises(TowerError, match=r"pixels|pictures"):

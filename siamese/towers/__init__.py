@@ -1,4 +1,4 @@
-"""The towers by name: the five published systems, any torchvision classifier, and this project's ``compact``."""
+"""The towers by name: the five published systems, any torchvision classifier, and our ``compact`` and ``nano``."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from siamese.towers.base import Head, Tower, count_multiply_adds, count_paramete
 from siamese.towers.compact import CompactTower
 from siamese.towers.fer_cnn import FerCnnTower
 from siamese.towers.liexnet import LiExNetTower
+from siamese.towers.nano import NanoTower
 from siamese.towers.siamese_cnn import SiameseTower
 from siamese.towers.torchvision_tower import TorchvisionTower, torchvision_names
 
@@ -28,6 +29,7 @@ __all__ = [
 
 TOWERS: dict[str, Callable[..., Tower]] = {
     "compact": CompactTower,
+    "nano": NanoTower,
     "siamese": SiameseTower,
     "liexnet": LiExNetTower,
     "affectnet_cnn": AffectNetCnnTower,
@@ -36,6 +38,7 @@ TOWERS: dict[str, Callable[..., Tower]] = {
 
 _DEFAULT_SPECS: dict[str, InputSpec] = {
     "compact": InputSpec(48, 48, 1),
+    "nano": InputSpec(48, 48, 1),
     "siamese": InputSpec(48, 48, 1, "cubic"),
     "liexnet": InputSpec(128, 128, 3, "linear"),
     "affectnet_cnn": InputSpec(224, 224, 3),
