@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import statistics
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict
+from typing import TYPE_CHECKING, Any, Dict, Optional
 
 from emotions_cli import console
 from emotions_cli.training_run import RESULT_FILE, PreparedRun
@@ -48,6 +48,7 @@ def finish_run(run: PreparedRun, result: Any, thumbnails: bool = True) -> Dict[s
         "validation": {run.config.monitor: result.best_score},
         "onnx_difference": difference,
         "split": {"method": split.method, "digest": split.digest},
+        "cleaning": cleaning(run.folder),
         "test": None,
     }
     if len(split.test):
@@ -57,6 +58,14 @@ def finish_run(run: PreparedRun, result: Any, thumbnails: bool = True) -> Dict[s
         report["test"] = judge(dataset, split, gallery, queries, k, head_scores(result.head, queries)).to_json()
     save_json(run.folder / RESULT_FILE, report)
     return report
+
+
+def cleaning(folder: Path) -> Optional[Dict[str, int]]:
+    """How many training pictures were left out for which reason; None where the run was not cleaned."""
+    from siamese.cleaning import CLEANED_FILE, count_dropped, read_dropped
+
+    path = folder / CLEANED_FILE
+    return count_dropped(read_dropped(path)) if path.is_file() else None
 
 
 def head_scores(head: Any, vectors: Any) -> Any:
@@ -82,6 +91,9 @@ def print_report(report: Dict[str, Any], folder: Path) -> None:
         f"{report['epochs']}, {minutes:.1f} min of training, {report['images_per_second']:.0f} images/s "
         f"({report['precision']})."
     )
+    if report["cleaning"] is not None:
+        counts = ", ".join(f"{count} ({reason})" for reason, count in report["cleaning"].items())
+        console.out.print(f"Left out of training: {counts}; cleaned.tsv lists them.", markup=False)
     test = report["test"]
     if test is None:
         console.warn("the split has no test pictures, so nothing was tested.")

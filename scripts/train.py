@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Optional
+from typing import List, Optional
 
 import typer
 
@@ -29,12 +29,22 @@ def train(
     split: given.SplitName = "auto",
     ratios: given.Ratios = "70/15/15",
     epochs: Optional[int] = typer.Option(None, help="Passes over the training pictures."),
+    seconds: Optional[float] = typer.Option(None, help="Time to train for; the schedule goes by it, not by epochs."),
     batch_size: given.BatchSize = None,
     lr: given.Rate = None,
     optimizer: given.Optimizer = None,
     sampler: Optional[str] = typer.Option(None, help="shuffle, pk (P emotions x K pictures) or pairs."),
     miner: Optional[str] = typer.Option(None, help="batch-hard, semihard, multi-similarity … for pairs and triplets."),
     class_weights: Optional[str] = typer.Option(None, help="none, balanced or sqrt, for cross-entropy."),
+    mixup: Optional[float] = typer.Option(None, help="Share of a batch that is blended with other pictures, 0-1."),
+    clean: Optional[str] = typer.Option(
+        None, help="none; training: no copies and conflicting labels in training; held-out: none of the test's either."
+    ),
+    teacher: Optional[List[Path]] = typer.Option(
+        None, help="A run whose tower teaches this one; name the option again for several."
+    ),
+    distil_weight: Optional[float] = typer.Option(None, help="Share of the teachers in the cross-entropy, 0-1."),
+    distil_temperature: Optional[float] = typer.Option(None, help="How soft their answers are, from 1."),
     weights: Optional[str] = typer.Option(None, help="'imagenet': pretrained weights of a torchvision tower."),
     input_size: given.InputSize = None,
     precision: given.Precision = None,

@@ -23,7 +23,9 @@ Data = Annotated[
 ]
 TowerName = Annotated[
     Optional[str],
-    typer.Option(help="compact, siamese, liexnet, affectnet_cnn, fer_cnn, mobilenet_v2 or any torchvision classifier."),
+    typer.Option(
+        help="compact, nano, siamese, liexnet, affectnet_cnn, fer_cnn, mobilenet_v2 or any torchvision classifier."
+    ),
 ]
 Recipe = Annotated[
     Optional[str], typer.Option(help="A recipe's name, or the path of a TOML file. [default: the tower's own]")
@@ -57,6 +59,11 @@ CONFIGURED = (
     "sampler",
     "miner",
     "class_weights",
+    "mixup",
+    "distil_weight",
+    "distil_temperature",
+    "clean",
+    "seconds",
     "weights",
     "input_size",
     "precision",
@@ -104,6 +111,7 @@ def request_from(typed: Mapping[str, Any], recipe: str, config: TrainingConfig) 
         _whole_path(split) if split.endswith(".json") else split,
         typed.get("ratios", "70/15/15"),
         None if init is None else _whole_path(str(init)),
+        tuple(_whole_path(str(run)) for run in typed.get("teacher") or ()),
     )
 
 

@@ -196,6 +196,7 @@ def train_run(run: PreparedRun) -> Any:
                 observer=TerminalObserver(progress),
                 resume=run.resume,
                 init=run.request.init if not run.resume else None,
+                teachers=run.request.teachers,
                 card=data_card(run.dataset, run.split, run.request),
             )
     except KeyboardInterrupt:

@@ -9,7 +9,7 @@ from typing import Any, Mapping, Optional
 
 from galleries.errors import ConfigError, unknown_name
 from siamese.augment import Augmentation
-from siamese.losses import LOSSES, MINERS, parse_loss
+from siamese.losses import CROSS_ENTROPY, LOSSES, MINERS, parse_loss
 from siamese.pair_order import BANDS, ORDERS, PairName, read_pair
 from siamese.sampling import SAMPLERS
 
@@ -23,6 +23,7 @@ SCHEDULES = ("constant", "one-cycle", "cosine", "plateau")
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 MONITORS = ("knn", "softmax")
 CLASS_WEIGHTS = ("none", "balanced", "sqrt")
+CLEANINGS = ("none", "training", "held-out")
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,14 @@ class TrainingConfig:
         early_stop: Epochs without a better value after which training ends; None for never.
         monitor: ``"knn"`` or ``"softmax"``: the validation accuracy that chooses the best checkpoint.
         label_smoothing: For cross-entropy, 0-1.
+        mixup: Share of a batch's pictures that are blended with another and their labels with them, 0-1. Cross-entropy
+            sees them all, metric losses those that are as they were, of which there must be half or more.
+        mixup_alpha: Of the Beta distribution that says how much of each; small values leave one nearly alone.
+        distil_weight: Where there are teachers, their share of the cross-entropy term, 0-1.
+        distil_temperature: What class scores are divided by for it, 1 or more.
+        clean: ``"none"``; ``"training"``: of pictures of the training part that are copies of each other, exact or
+            near, one is kept, or none where their labels conflict; ``"held-out"``: copies of validation and test
+            pictures are left out of it, too.
         class_weights: ``"none"``, ``"balanced"`` (N / (C n)) or ``"sqrt"`` of it, for cross-entropy.
         ema: Decay of the weight average (e.g. 0.998), 0 for none; after n steps it is at most (1 + n) / (10 + n).
             Validation and the saved tower use the average.
@@ -99,6 +108,11 @@ class TrainingConfig:
     early_stop: Optional[int] = None
     monitor: str = "knn"
     label_smoothing: float = 0.1
+    mixup: float = 0.0
+    mixup_alpha: float = 0.2
+    distil_weight: float = 0.7
+    distil_temperature: float = 4.0
+    clean: str = "none"
     class_weights: str = "none"
     ema: float = 0.998
     gradient_clip: float = 5.0
@@ -122,6 +136,7 @@ class TrainingConfig:
             ("precision", self.precision, PRECISIONS),
             ("monitor", self.monitor, MONITORS),
             ("class weighting", self.class_weights, CLASS_WEIGHTS),
+            ("cleaning", self.clean, CLEANINGS),
             ("miner", self.miner, (None, *MINERS)),
             ("kind of pretrained weights", self.weights, (None, "imagenet", "none")),
         )
@@ -140,8 +155,12 @@ class TrainingConfig:
         if self.seconds is not None:
             self._within("seconds", 0, 1e9, open_low=True)
         self._check_pairs()
-        for name in ("momentum", "label_smoothing", "ema", "plateau_factor", "warmup", "pair_focus"):
+        shares = ("mixup", "distil_weight")
+        for name in ("momentum", "label_smoothing", "ema", "plateau_factor", "warmup", "pair_focus", *shares):
             self._within(name, 0, 1)
+        self._within("mixup_alpha", 0, 100, open_low=True)
+        self._within("distil_temperature", 1, 100)
+        self._check_mixup()
         for name in ("weight_decay", "gradient_clip", "min_lr"):
             self._within(name, 0, 1e6)
 
@@ -155,6 +174,18 @@ class TrainingConfig:
                 raise ConfigError(f"The options of {name} are {options!r}; give a table such as {{ margin = 1.0 }}.")
         if not isinstance(self.augment, Augmentation):
             raise ConfigError(f"augment is {self.augment!r}; give an Augmentation.")
+
+    def _check_mixup(self) -> None:
+        names = [term.name for term in parse_loss(self.loss)]
+        if not self.mixup:
+            return
+        if CROSS_ENTROPY not in names:
+            raise ConfigError(f"mixup = {self.mixup:g} blends labels for cross-entropy, which the loss lacks; add it.")
+        if len(names) > 1 and (self.mixup > 0.5 or self.sampler == "pairs"):
+            raise ConfigError(
+                f"mixup = {self.mixup:g} with the loss {self.loss!r} and the sampler {self.sampler!r} leaves a metric "
+                "loss too little; give at most 0.5 and another sampler than pairs, or cross-entropy alone."
+            )
 
     def _check_pairs(self) -> None:
         bands = self.pair_bands

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Callable, Optional
 
 import numpy as np
@@ -9,11 +10,15 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
+from galleries.errors import ConfigError
+from siamese.checkpoint import initialise_from
 from siamese.config import TrainingConfig
 from siamese.datasets.base import FaceDataset
-from siamese.losses import Objective
+from siamese.losses import Objective, parse_loss
+from siamese.observer import Observer, Silence
+from siamese.processes import world_size
 from siamese.splits import Split
-from siamese.towers import Tower
+from siamese.towers import Tower, make_tower
 
 
 class Learner(nn.Module):
@@ -35,13 +40,70 @@ class Learner(nn.Module):
         self.objective = objective
         self.latest: Optional[Tensor] = None
 
-    def forward(self, pixels: Tensor, labels: Tensor, soft: Optional[Tensor]) -> tuple[Tensor, dict[str, float]]:
-        """Pixels (B, C, H, W), labels int64 (B,) and votes (B, n) or None to the loss and its parts."""
+    def forward(
+        self,
+        pixels: Tensor,
+        labels: Tensor,
+        soft: Optional[Tensor],
+        taught: Optional[Tensor] = None,
+        plain: Optional[Tensor] = None,
+    ) -> tuple[Tensor, dict[str, float]]:
+        """Pixels (B, C, H, W), labels int64 (B,) and the rest of ``Objective.forward`` to the loss and its parts."""
         vectors = self.tower(pixels)
         self.latest = vectors.detach()
         scores = None if self.head is None else self.head(vectors)
-        loss: tuple[Tensor, dict[str, float]] = self.objective(vectors, scores, labels, soft)
+        loss: tuple[Tensor, dict[str, float]] = self.objective(vectors, scores, labels, soft, taught, plain)
         return loss
+
+
+def make_learner(
+    dataset: FaceDataset,
+    split: Split,
+    config: TrainingConfig,
+    init: Optional[Path] = None,
+    observer: Optional[Observer] = None,
+    taught: bool = False,
+) -> Learner:
+    """A run's learner, its weights drawn by the configuration's seed.
+
+    Args:
+        dataset: The data.
+        split: Its training part gives the class weights.
+        config: What to do.
+        init: A run whose weights to start from, or None.
+        observer: Is told what of them fits.
+        taught: Whether there are teachers.
+
+    Raises:
+        ConfigError: The configuration does not fit the tower.
+        TowerError: ``init`` is no such run.
+    """
+    n_classes = len(dataset.emotions)
+    torch.manual_seed(config.seed)
+    tower = make_tower(config.tower, None, config.input_size, config.embedding_dim, config.weights)
+    if init is not None:
+        anew = initialise_from(tower, init)
+        told = f"made anew, since they do not fit: {', '.join(anew)}" if anew else "none is made anew"
+        (observer or Silence()).note(f"Started from {init}: its weights are carried over; {told}.")
+    objective = Objective(
+        parse_loss(config.loss),
+        n_classes,
+        tower.embedding_dim,
+        config.loss_options,
+        config.miner,
+        config.miner_options,
+        class_weights(dataset, split, config),
+        config.label_smoothing,
+        distributed=world_size() > 1,
+        distil_weight=config.distil_weight,
+        distil_temperature=config.distil_temperature,
+    )
+    head = tower.make_head(n_classes) if objective.needs_head else None
+    if head is None and taught:
+        raise ConfigError(f"Teachers teach class scores, but the loss {config.loss!r} has none; add cross-entropy.")
+    if head is None and config.monitor == "softmax":
+        raise ConfigError("monitor = 'softmax' needs cross-entropy in the loss; use --loss cross-entropy.")
+    return Learner(tower, head, objective)
 
 
 def class_weights(dataset: FaceDataset, split: Split, config: TrainingConfig) -> Optional[Tensor]:

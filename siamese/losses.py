@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from galleries.errors import ConfigError, require, unknown_name
 from siamese.contrastive import ContrastiveLoss
+from siamese.distillation import distillation_loss
 from siamese.gathering import gather_across_processes
 
 
@@ -125,6 +126,8 @@ class Objective(nn.Module):
         class_weights: float32 (n_classes,) for cross-entropy, or None.
         label_smoothing: 0-1, for cross-entropy.
         distributed: Whether pairs are formed across the processes of a ``torchrun``.
+        distil_weight: The teachers' share of the cross-entropy term, 0-1, where they are heard.
+        distil_temperature: That of their answers.
     """
 
     def __init__(
@@ -138,9 +141,12 @@ class Objective(nn.Module):
         class_weights: Tensor | None = None,
         label_smoothing: float = 0.0,
         distributed: bool = False,
+        distil_weight: float = 0.0,
+        distil_temperature: float = 1.0,
     ) -> None:
         super().__init__()
         self.terms = terms
+        self.distil_weight, self.distil_temperature = distil_weight, distil_temperature
         self.distributed = distributed
         self.label_smoothing = label_smoothing
         self.register_buffer("class_weights", class_weights, persistent=False)
@@ -164,7 +170,13 @@ class Objective(nn.Module):
         return any(term.name == CROSS_ENTROPY for term in self.terms)
 
     def forward(
-        self, vectors: Tensor, scores: Tensor | None, labels: Tensor, soft: Tensor | None = None
+        self,
+        vectors: Tensor,
+        scores: Tensor | None,
+        labels: Tensor,
+        soft: Tensor | None = None,
+        taught: Tensor | None = None,
+        plain: Tensor | None = None,
     ) -> tuple[Tensor, dict[str, float]]:
         """The loss of one batch.
 
@@ -172,22 +184,31 @@ class Objective(nn.Module):
             vectors: float (B, D).
             scores: float (B, n_classes) from a head, or None if no term needs them.
             labels: int64 (B,).
-            soft: float32 (B, n_classes), annotators' votes that cross-entropy takes in place of the labels.
+            soft: float32 (B, n_classes), shares (annotators' votes, blended labels) that cross-entropy takes in place
+                of the labels.
+            taught: float32 (B, n_classes), what teachers see, softened; None without teachers.
+            plain: int64 (P,), the rows that metric losses see; None for all.
 
         Returns:
             The sum as a float32 scalar, computed in float32 under any autocast, and each term's unweighted value.
         """
         with torch.autocast(vectors.device.type, enabled=False):  # distances need all their digits
-            return self._sum(vectors.float(), None if scores is None else scores.float(), labels, soft)
+            return self._sum(vectors.float(), None if scores is None else scores.float(), labels, soft, taught, plain)
 
     def _sum(
-        self, vectors: Tensor, scores: Tensor | None, labels: Tensor, soft: Tensor | None
+        self,
+        vectors: Tensor,
+        scores: Tensor | None,
+        labels: Tensor,
+        soft: Tensor | None,
+        taught: Tensor | None,
+        plain: Tensor | None,
     ) -> tuple[Tensor, dict[str, float]]:
         total = vectors.new_zeros(())
         parts: dict[str, float] = {}
-        rows, row_labels = (vectors, labels)
+        rows, row_labels = (vectors, labels) if plain is None else (vectors[plain], labels[plain])
         if self.distributed and len(self.metric):
-            rows, row_labels = gather_across_processes(vectors, labels)
+            rows, row_labels = gather_across_processes(rows, row_labels)
         mined = self.miner(rows, row_labels) if self.miner is not None else None
         for term in self.terms:
             if term.name == CROSS_ENTROPY:
@@ -195,6 +216,10 @@ class Objective(nn.Module):
                     raise ConfigError("Cross-entropy needs a head on the tower; none was made.")
                 target = labels if soft is None else soft
                 value = F.cross_entropy(scores, target, weight=self.class_weights, label_smoothing=self.label_smoothing)
+                if taught is not None:
+                    lesson = distillation_loss(scores, taught, self.distil_temperature)
+                    parts["distillation"] = float(lesson.detach())
+                    total = total + term.weight * self.distil_weight * (lesson - value)
             elif mined is not None and term.name in MINED:
                 value = self.metric[term.name](rows, row_labels, mined)
             else:

@@ -12,6 +12,7 @@ from typing import Any, Optional
 
 from galleries.atomic import write_text
 from galleries.errors import ConfigError, SplitError, TrainingError
+from siamese.cleaning import CLEANED_FILE, clean_training, write_dropped
 from siamese.config import TrainingConfig, config_from_mapping
 from siamese.datasets import FaceDataset, load_dataset, write_skip_report
 from siamese.datasets.reading import Progress
@@ -37,6 +38,7 @@ class RunRequest:
         split: ``"auto"``, a method, or the path of a split.json.
         ratios: ``"70/15/15"``.
         init: A run whose weights to start from, or None.
+        teachers: Runs whose towers teach this one.
     """
 
     data: str
@@ -49,6 +51,7 @@ class RunRequest:
     split: str = "auto"
     ratios: str = "70/15/15"
     init: Optional[str] = None
+    teachers: tuple[str, ...] = ()
 
     @property
     def config(self) -> TrainingConfig:
@@ -90,6 +93,7 @@ class RunRequest:
             raise ValueError(f"unknown entries {sorted(unknown)}")
         if values.get("emotions") is not None:
             values["emotions"] = tuple(values["emotions"])
+        values["teachers"] = tuple(values.get("teachers", ()))
         request = cls(**values)
         request.config  # noqa: B018 - checks the configuration
         return request
@@ -108,6 +112,9 @@ def _checked(values: Any) -> dict[str, Any]:
     emotions = values.get("emotions")
     if emotions is not None and not (isinstance(emotions, list) and all(isinstance(name, str) for name in emotions)):
         raise ValueError("emotions is no list of names")
+    teachers = values.get("teachers", [])
+    if not (isinstance(teachers, (list, tuple)) and all(isinstance(name, str) for name in teachers)):
+        raise ValueError("teachers is no list of folders")
     if not isinstance(values.get("soft", False), bool):
         raise ValueError("soft is neither true nor false")
     return values
@@ -116,7 +123,9 @@ def _checked(values: Any) -> dict[str, Any]:
 def prepare_data(
     request: RunRequest, folder: Path, progress: Optional[Progress] = None, resume: bool = False, keep: bool = True
 ) -> tuple[FaceDataset, Split]:
-    """Read a run's data set and split it; the split and the list of skipped pictures are kept in the folder.
+    """Read a run's data set, split it, and clean its training part where that is wanted.
+
+    The split, the list of skipped pictures and that of those cleaned away are kept in the folder.
 
     Args:
         request: What was asked for.
@@ -144,6 +153,10 @@ def prepare_data(
             f"The split {request.split} ({request.ratios}) leaves no validation pictures; give --ratios with three "
             "parts, such as 70/15/15."
         )
+    if request.config.clean != "none":
+        split, dropped = clean_training(dataset, split, request.config.clean == "held-out")
+        if keep:
+            write_dropped(dropped, folder / CLEANED_FILE)
     if keep:
         split.save(kept, dataset)
     if keep and dataset.skipped:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Optional, Sequence
 
 import numpy as np
 import torch
@@ -14,14 +14,15 @@ from torch.optim.swa_utils import AveragedModel
 
 from galleries.atomic import write_text
 from galleries.errors import ConfigError
-from siamese.checkpoint import initialise_from, save_checkpoint
+from siamese.checkpoint import save_checkpoint
 from siamese.config import TrainingConfig
 from siamese.datasets.base import FaceDataset
+from siamese.distillation import Teachers, check_same
 from siamese.epoch_plan import plan_epoch
 from siamese.feeding import PixelFeed
 from siamese.history import HISTORY_FILE, TensorBoardLog, history_csv
-from siamese.learner import Learner, class_weights, make_optimizer, weight_average
-from siamese.losses import Objective, parse_loss
+from siamese.learner import Learner, make_learner, make_optimizer, weight_average
+from siamese.mixing import as_targets, mix
 from siamese.observer import Observer, Silence
 from siamese.precision import choose_precision
 from siamese.processes import make_fabric, pick_device, world_size
@@ -29,7 +30,6 @@ from siamese.progress import Progress, check_finite, check_spread, collapse_note
 from siamese.schedule import Plateau, rate_at
 from siamese.splits import Split, check_trainable
 from siamese.state import read_state, save_state
-from siamese.towers import make_tower
 from siamese.validation import Validation, Validator, collapse
 
 
@@ -46,9 +46,11 @@ class Trainer:
         init: A run whose weights to start from, or None.
         card: What the checkpoint's card says besides (data, split, recipe).
         resume: Take up the state in ``out``, and the number format that the run began with.
+        teachers: Runs whose towers teach this one, of the same emotions and with softmax heads.
 
     Raises:
         TrainingError: There is no state to resume, or it does not fit.
+        TowerError: A teacher is missing or damaged.
         ConfigError: The configuration does not fit the tower or the machine.
     """
 
@@ -63,6 +65,7 @@ class Trainer:
         init: Optional[Path] = None,
         card: Optional[dict[str, Any]] = None,
         resume: bool = False,
+        teachers: Sequence[str | Path] = (),
     ) -> None:
         check_trainable(dataset, split)
         if config.seconds is not None and world_size() > 1:
@@ -73,41 +76,19 @@ class Trainer:
         self.progress = Progress()
         self.plateau = Plateau(config)
         saved = read_state(out) if resume else None
-        self.learner = self._make_learner(init)
+        self.teachers = Teachers.load(teachers, dataset.emotions) if teachers else None
+        self.learner = make_learner(dataset, split, config, init, self.observer, self.teachers is not None)
         self.feed = PixelFeed(dataset, split.train, self.learner.tower.input_spec)
         self.validator = Validator(
             dataset, split.train, split.val, self.learner.tower, config.n_neighbors, config.val_references, config.seed
         )
         self._set_up(device, None if saved is None else saved.facts["precision"])
         if saved is not None:
+            check_same(self.teachers, saved.facts.get("teachers", []), out)
             saved.apply(self.modules, self.optimizer)
             self.progress = Progress(**saved.facts["progress"])
             self.plateau.restore(saved.facts["plateau"])
             self.fabric.strategy.precision.load_state_dict(saved.facts["scaler"])
-
-    def _make_learner(self, init: Optional[Path]) -> Learner:
-        config, n_classes = self.config, len(self.dataset.emotions)
-        torch.manual_seed(config.seed)
-        tower = make_tower(config.tower, None, config.input_size, config.embedding_dim, config.weights)
-        if init is not None:
-            anew = initialise_from(tower, init)
-            told = f"made anew, since they do not fit: {', '.join(anew)}" if anew else "none is made anew"
-            self.observer.note(f"Started from {init}: its weights are carried over; {told}.")
-        objective = Objective(
-            parse_loss(config.loss),
-            n_classes,
-            tower.embedding_dim,
-            config.loss_options,
-            config.miner,
-            config.miner_options,
-            class_weights(self.dataset, self.split, config),
-            config.label_smoothing,
-            distributed=world_size() > 1,
-        )
-        head = tower.make_head(n_classes) if objective.needs_head else None
-        if config.monitor == "softmax" and head is None:
-            raise ConfigError("monitor = 'softmax' needs cross-entropy in the loss; use --loss cross-entropy.")
-        return Learner(tower, head, objective)
 
     def _set_up(self, device: str, precision: Optional[str]) -> None:
         config, device = self.config, pick_device(device)
@@ -115,6 +96,8 @@ class Trainer:
         self.fabric = make_fabric(device, self.precision)
         self.out = Path(self.fabric.broadcast(str(self.out)))
         self.learner.to(memory_format=torch.channels_last)
+        if self.teachers is not None:
+            self.teachers.to(self.fabric.device).to(memory_format=torch.channels_last)
         self.optimizer = make_optimizer(self.learner, config)
         self.wrapped, self.fabric_optimizer = self.fabric.setup(self.learner, self.optimizer)
         self.average = (
@@ -243,10 +226,20 @@ class Trainer:
         """
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        images = self.config.augment(pixels.to(self.fabric.device), generator)
-        labels = torch.from_numpy(self.feed.labels[rows]).to(self.fabric.device)
-        soft = None if self.feed.soft is None else torch.from_numpy(self.feed.soft[rows]).to(self.fabric.device)
-        loss, terms = self.wrapped(images.contiguous(memory_format=torch.channels_last), labels, soft)
+        device = self.fabric.device
+        images = self.config.augment(pixels.to(device), generator)
+        labels = torch.from_numpy(self.feed.labels[rows]).to(device)
+        soft = None if self.feed.soft is None else torch.from_numpy(self.feed.soft[rows]).to(device)
+        plain = None
+        if self.config.mixup:
+            targets = as_targets(labels, soft, len(self.dataset.emotions))
+            images, soft, plain = mix(images, targets, self.config.mixup, self.config.mixup_alpha, generator)
+        images = images.contiguous(memory_format=torch.channels_last)
+        taught = None
+        if self.teachers is not None:
+            with torch.no_grad(), self.fabric.autocast():
+                taught = self.teachers(images, self.config.distil_temperature)
+        loss, terms = self.wrapped(images, labels, soft, taught, plain)
         self.fabric_optimizer.zero_grad(set_to_none=True)
         self.fabric.backward(loss)
         if self.config.gradient_clip:
@@ -279,6 +272,7 @@ class Trainer:
             "plateau": self.plateau.state(),
             "precision": self.precision,
             "scaler": self.fabric.strategy.precision.state_dict(),
+            "teachers": [] if self.teachers is None else self.teachers.about(),
         }
         save_state(self.out, self.modules, self.optimizer, facts)
 
@@ -286,6 +280,8 @@ class Trainer:
         best = self.best_of_now
         validation = {key: value for key, value in row.items() if key.startswith("val_")}
         about = {**self.card, "training": self.config.to_json(), "epoch": row["epoch"], "validation": validation}
+        if self.teachers is not None:
+            about["teachers"] = self.teachers.about()
         save_checkpoint(self.out, best.tower, best.head, self.dataset.emotions, about)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Optional, Sequence
 
 from torch import nn
 
@@ -74,6 +74,7 @@ def fit(
     resume: bool = False,
     init: Optional[str | Path] = None,
     card: Optional[dict[str, Any]] = None,
+    teachers: Sequence[str | Path] = (),
 ) -> FitResult:
     """Train a tower.
 
@@ -94,6 +95,7 @@ def fit(
         resume: Take up the run in ``out``, in the number format it began with.
         init: Another run of the same architecture whose weights to start from.
         card: What ``card.json`` tells besides.
+        teachers: Runs whose towers teach this one: see :mod:`siamese.distillation`.
 
     Returns:
         The best tower and how it was reached.
@@ -102,12 +104,13 @@ def fit(
         SplitError: A class has too few pictures, or there is only one.
         ConfigError: The configuration does not fit the tower.
         CollapsedEmbedding: Two epochs in a row all vectors were alike.
+        TowerError: A teacher is missing or damaged.
         TrainingError: The loss is no longer finite, or the run cannot be resumed.
     """
     if len(split.val) == 0:
         raise TrainingError("The split has no validation pictures; give --ratios with three parts, such as 70/15/15.")
     start = Path(init) if init else None
-    trainer = Trainer(dataset, split, config, Path(out), device, observer, start, card, resume)
+    trainer = Trainer(dataset, split, config, Path(out), device, observer, start, card, resume, teachers)
     progress = trainer.run()
     if progress.best_epoch == 0:
         raise CollapsedEmbedding("No epoch gave a usable embedding; lower --lr or choose another loss.")

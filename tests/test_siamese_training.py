@@ -76,6 +76,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "sampler": "pk",
         "schedule": "cosine",
     },
+    "mixup": {"mixup": 0.4, "mixup_alpha": 0.5, "loss": "0.5*supcon+cross-entropy"},
     "bfloat16": {"precision": "bfloat16", "loss": "triplet", "miner": "batch-hard", "sampler": "pk"},
 }
 

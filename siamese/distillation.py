@@ -1,0 +1,139 @@
+"""Distillation: a tower learns from the class probabilities of larger ones that were trained before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Optional
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from galleries.errors import ConfigError, TrainingError
+from galleries.images import InputSpec
+from siamese.checkpoint import Checkpoint, load_checkpoint
+
+_LUMA = (0.299, 0.587, 0.114)
+"""Weights of red, green and blue in grey, as OpenCV has them."""
+
+
+class Teachers(nn.Module):
+    """Trained towers with softmax heads that say what a batch shows.
+
+    They answer in evaluation mode and are never changed. A batch of another size or colour than a teacher takes is
+    scaled and converted for it, since it is augmented only once, for all.
+
+    Args:
+        checkpoints: The runs as read.
+        names: Their folders, for the card and errors.
+        emotions: The student's, in its order.
+
+    Raises:
+        ConfigError: A run has no head, or other emotions.
+    """
+
+    def __init__(self, checkpoints: Sequence[Checkpoint], names: Sequence[str], emotions: Sequence[str]) -> None:
+        super().__init__()
+        self.names = tuple(names)
+        self.cards: tuple[dict[str, Any], ...] = tuple(checkpoint.card for checkpoint in checkpoints)
+        self.towers, self.heads = nn.ModuleList(), nn.ModuleList()
+        self.columns: list[list[int]] = []
+        for name, checkpoint in zip(names, checkpoints):
+            if checkpoint.head is None:
+                raise ConfigError(
+                    f"The teacher {name} has no softmax head, so it gives no class probabilities; give a run with "
+                    "cross-entropy in its loss."
+                )
+            if sorted(checkpoint.emotions) != sorted(emotions):
+                raise ConfigError(
+                    f"The teacher {name} knows {', '.join(checkpoint.emotions)}, but the data has "
+                    f"{', '.join(emotions)}; give a teacher of the same emotions, or name them with --emotions."
+                )
+            self.columns.append([checkpoint.emotions.index(emotion) for emotion in emotions])
+            self.towers.append(checkpoint.tower)
+            self.heads.append(checkpoint.head)
+        self.requires_grad_(False).eval()
+
+    @classmethod
+    def load(cls, runs: Sequence[str | Path], emotions: Sequence[str]) -> Teachers:
+        """Read the runs.
+
+        Raises:
+            TowerError: A run is missing or damaged.
+            ConfigError: As for the class.
+        """
+        return cls([load_checkpoint(run) for run in runs], [str(run) for run in runs], emotions)
+
+    def about(self) -> list[dict[str, str]]:
+        """Who they are, as plain values: run, tower, and the checksum of its weights."""
+        return [
+            {"run": name, "tower": str(card["tower"]), "sha256": str(card["weights"]["sha256"])}
+            for name, card in zip(self.names, self.cards)
+        ]
+
+    def forward(self, images: Tensor, temperature: float) -> Tensor:
+        """What the teachers see, softened, on average.
+
+        Args:
+            images: float32 (B, C, H, W), values 0-255.
+            temperature: What class scores are divided by, above 0.
+
+        Returns:
+            float32 (B, n), rows sum to 1, columns in the order of the student's emotions.
+        """
+        total = torch.zeros((), device=images.device)
+        for tower, head, columns in zip(self.towers, self.heads, self.columns):
+            spec = tower.input_spec
+            assert isinstance(spec, InputSpec)
+            scores = head(tower(fit_to(images, spec))).float()[:, columns]
+            total = total + F.softmax(scores / temperature, dim=1)
+        return total / len(self.towers)
+
+
+def check_same(teachers: Optional[Teachers], known: Sequence[dict[str, str]], run: Path) -> None:
+    """Refuse to go on with other teachers than a run began with.
+
+    Args:
+        teachers: Those of now.
+        known: What :meth:`Teachers.about` said when the run began.
+        run: Its folder, for the error.
+
+    Raises:
+        TrainingError: They are others, or have been trained since.
+    """
+    now = [] if teachers is None else teachers.about()
+    if [entry["sha256"] for entry in now] != [entry["sha256"] for entry in known]:
+        told = ", ".join(entry["run"] for entry in known) or "nobody"
+        raise TrainingError(
+            f"{run} was taught by {told}, and its teachers are not the same any more; put them back, or start the run "
+            "anew."
+        )
+
+
+def fit_to(images: Tensor, spec: InputSpec) -> Tensor:
+    """A batch float32 (B, C, H, W) as a tower takes it: grey and colour converted, scaled without aliasing."""
+    if images.shape[1] == 3 and spec.channels == 1:
+        images = (images * images.new_tensor(_LUMA).view(1, 3, 1, 1)).sum(1, keepdim=True)  # (B, 3, H, W) -> (B, 1, …)
+    elif images.shape[1] != spec.channels:
+        images = images.expand(-1, spec.channels, -1, -1)
+    if images.shape[2:] != (spec.height, spec.width):
+        size = (spec.height, spec.width)
+        images = F.interpolate(images, size, mode="bilinear", align_corners=False, antialias=True)
+    return images
+
+
+def distillation_loss(scores: Tensor, taught: Tensor, temperature: float) -> Tensor:
+    """How far a student's softened answers are from the teachers' (Hinton, Vinyals and Dean, "Distilling the Knowledge
+    in a Neural Network", 2015): T² times the Kullback-Leibler divergence, so that gradients keep their size.
+
+    Args:
+        scores: float32 (B, n), the student's.
+        taught: float32 (B, n) of :class:`Teachers` at the same temperature.
+        temperature: T.
+
+    Returns:
+        A float32 scalar, 0 where both agree.
+    """
+    said = F.log_softmax(scores / temperature, dim=1)
+    return temperature**2 * F.kl_div(said, taught, reduction="batchmean")

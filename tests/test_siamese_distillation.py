@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from small_runs import Recorder, run, without_times
+from tiny_faces import EMOTIONS, tiny_config, tiny_dataset, tiny_split
+
+from galleries.errors import ConfigError, TowerError, TrainingError
+from galleries.images import InputSpec
+from siamese.checkpoint import load_checkpoint, save_checkpoint
+from siamese.distillation import Teachers, check_same, distillation_loss, fit_to
+from siamese.losses import Objective, parse_loss
+from siamese.state import read_state
+from siamese.towers import make_tower
+from siamese.training import fit
+
+
+def a_teacher(folder: Path, emotions: tuple[str, ...] = EMOTIONS, spec: InputSpec | None = None, seed: int = 0) -> Path:
+    """An untrained tower with a head; its batch norm is settled enough to tell pictures apart."""
+    torch.manual_seed(seed)
+    tower = make_tower("compact", spec or InputSpec(16, 16, 1), embedding_dim=8)
+    head = tower.make_head(len(emotions))
+    save_checkpoint(folder, tower, head, emotions, {})
+    return folder
+
+
+def pictures(size: int = 5, channels: int = 1, side: int = 16) -> torch.Tensor:
+    return torch.rand(size, channels, side, side, generator=torch.Generator().manual_seed(3)) * 255
+
+
+def test_teachers_answer_with_the_mean_of_their_softened_probabilities(tmp_path: Path) -> None:
+    first, second = a_teacher(tmp_path / "a", seed=1), a_teacher(tmp_path / "b", EMOTIONS[::-1], seed=2)
+    found = Teachers.load([first, second], EMOTIONS)(pictures(), 3.0)
+    expected = np.zeros((5, 3))
+    for folder in (first, second):
+        teacher = load_checkpoint(folder)
+        assert teacher.head is not None
+        with torch.inference_mode():
+            scores = teacher.head(teacher.tower(pictures())).numpy() / 3.0
+        shares = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+        expected += shares[:, [teacher.emotions.index(name) for name in EMOTIONS]] / 2
+    np.testing.assert_allclose(found.numpy(), expected, atol=1e-5)
+    assert not found.requires_grad
+
+
+def test_a_teacher_is_never_trained(tmp_path: Path) -> None:
+    teachers = Teachers.load([a_teacher(tmp_path / "a")], EMOTIONS)
+    before = {key: value.clone() for key, value in teachers.state_dict().items()}
+    teachers(pictures(), 1.0)
+    assert not teachers.training
+    assert all(torch.equal(value, before[key]) for key, value in teachers.state_dict().items())
+    assert not any(weight.requires_grad for weight in teachers.parameters())
+
+
+def test_the_loss_by_hand() -> None:
+    scores, taught = torch.tensor([[1.0, 2.0], [0.5, -1.0]]), torch.tensor([[0.2, 0.8], [1.0, 0.0]])
+    said = np.exp(scores.numpy() / 2) / np.exp(scores.numpy() / 2).sum(axis=1, keepdims=True)
+    by_hand = 4 * np.mean([0.2 * np.log(0.2 / said[0, 0]) + 0.8 * np.log(0.8 / said[0, 1]), np.log(1 / said[1, 0])])
+    assert distillation_loss(scores, taught, 2.0).item() == pytest.approx(by_hand, rel=1e-5)
+    assert distillation_loss(scores, torch.softmax(scores / 2, 1), 2.0).item() == pytest.approx(0, abs=1e-6)
+
+
+def test_a_share_of_the_cross_entropy_goes_to_the_teachers() -> None:
+    vectors, scores, labels = torch.randn(4, 8), torch.randn(4, 3), torch.tensor([0, 1, 2, 0])
+    taught = torch.softmax(torch.randn(4, 3), 1)
+    objective = Objective(parse_loss("2*cross-entropy"), 3, 8, distil_weight=0.25, distil_temperature=3.0)
+    total, parts = objective(vectors, scores, labels, None, taught)
+    alone, _ = objective(vectors, scores, labels)
+    lesson = distillation_loss(scores, taught, 3.0)
+    assert parts["distillation"] == pytest.approx(lesson.item())
+    assert total.item() == pytest.approx(0.75 * alone.item() + 2 * 0.25 * lesson.item(), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("shape", "spec"),
+    [((3, 16, 16), InputSpec(16, 16, 1)), ((1, 16, 16), InputSpec(16, 16, 3)), ((3, 32, 32), InputSpec(20, 16, 3))],
+)
+def test_another_input_is_converted(shape: tuple[int, int, int], spec: InputSpec) -> None:
+    out = fit_to(torch.full((2, *shape), 90.0), spec)
+    assert out.shape == (2, spec.channels, spec.height, spec.width)
+    torch.testing.assert_close(out, torch.full_like(out, 90.0), atol=1e-3, rtol=0)
+    same = pictures(2, spec.channels)
+    assert fit_to(same, InputSpec(16, 16, spec.channels)) is same
+
+
+def test_a_taught_run_differs_and_resumes_to_the_same_numbers(tmp_path: Path) -> None:
+    dataset = tiny_dataset()
+    colour = a_teacher(tmp_path / "colour", spec=InputSpec(20, 20, 3), seed=4)
+
+    def taught(name: str, observer: Any = None, resume: bool = False, who: tuple[Path, ...] = ()) -> Any:
+        config = tiny_config(mixup=0.3)
+        split, options = tiny_split(dataset), {"device": "cpu", "observer": observer, "resume": resume}
+        return fit(dataset, split, config, tmp_path / name, teachers=who, **options)  # type: ignore[arg-type]
+
+    both = (a_teacher(tmp_path / "own"), colour)
+    whole = taught("whole", who=both)
+    assert {"loss_supcon", "loss_cross-entropy", "loss_distillation"} <= set(whole.history[0])
+    with pytest.raises(KeyboardInterrupt):
+        taught("stopped", Recorder(stop_after=5), who=both)
+    with pytest.raises(TrainingError, match="not the same any more"):
+        taught("stopped", resume=True, who=(colour,))
+    resumed = taught("stopped", resume=True, who=both)
+    assert without_times(resumed.history) == without_times(whole.history)
+    assert resumed.tower.fingerprint == whole.tower.fingerprint
+    assert without_times(whole.history) != without_times(taught("alone").history)
+    assert [entry["run"] for entry in load_checkpoint(tmp_path / "whole").card["teachers"]] == [*map(str, both)]
+    assert read_state(tmp_path / "alone").facts["teachers"] == []
+
+
+def test_who_cannot_teach_is_refused(tmp_path: Path) -> None:
+    good = a_teacher(tmp_path / "good")
+    tower = make_tower("compact", InputSpec(16, 16, 1), embedding_dim=8)
+    save_checkpoint(tmp_path / "headless", tower, None, EMOTIONS, {})
+    with pytest.raises(ConfigError, match="headless has no softmax head"):
+        Teachers.load([tmp_path / "headless"], EMOTIONS)
+    with pytest.raises(ConfigError, match="knows anger, fear, sadness, but the data has anger, fear"):
+        Teachers.load([good], EMOTIONS[:2])
+    with pytest.raises(TowerError, match="is not a finished run"):
+        Teachers.load([tmp_path / "nowhere"], EMOTIONS)
+    (good / "tower.safetensors").write_bytes((good / "tower.safetensors").read_bytes()[:-9])
+    with pytest.raises(TowerError, match="is damaged"):
+        Teachers.load([good], EMOTIONS)
+
+
+def test_teachers_need_class_scores_to_teach(tmp_path: Path) -> None:
+    dataset, teacher = tiny_dataset(), a_teacher(tmp_path / "teacher")
+    with pytest.raises(ConfigError, match="add cross-entropy"):
+        fit(dataset, tiny_split(dataset), tiny_config(loss="supcon"), tmp_path / "run", teachers=[teacher])
+
+
+def test_a_teacher_that_was_trained_on_is_another_one(tmp_path: Path) -> None:
+    teachers = Teachers.load([a_teacher(tmp_path / "a")], EMOTIONS)
+    about = json.loads(json.dumps(teachers.about()))
+    check_same(teachers, about, tmp_path)
+    check_same(None, [], tmp_path)
+    a_teacher(tmp_path / "a", seed=5)
+    with pytest.raises(TrainingError, match="was taught by"):
+        check_same(Teachers.load([tmp_path / "a"], EMOTIONS), about, tmp_path)
+
+
+def test_a_run_without_teachers_says_nothing_of_them(tmp_path: Path) -> None:
+    run(tmp_path, epochs=1)
+    assert "teachers" not in load_checkpoint(tmp_path).card
