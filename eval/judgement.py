@@ -63,6 +63,7 @@ def judge(
     queries: NDArray[np.float32],
     n_neighbors: int,
     scores: Optional[NDArray[np.float32]] = None,
+    leakage: Optional[LeakageReport] = None,
 ) -> Judgement:
     """Judge a gallery of the training pictures on the test pictures.
 
@@ -73,10 +74,11 @@ def judge(
         queries: float32 (T, D), the test pictures' vectors, in the split's order.
         n_neighbors: k of the vote.
         scores: float32 (T, C), a softmax head's scores in the order of ``dataset.emotions``, or None.
+        leakage: What :func:`eval.leakage.audit` found with near copies, if it is known already.
     """
     truth = np.array([dataset.emotions[label] for label in dataset.labels[split.test]])
     answers = np.array(gallery.predict(queries, n_neighbors))
-    leakage = audit(dataset, split, near=True)
+    leakage = audit(dataset, split, near=True) if leakage is None else leakage
     known = np.isin(split.test, leakage.leaking)
     emotions = sorted(set(dataset.emotions) | set(gallery.emotions))
 

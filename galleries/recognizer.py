@@ -17,6 +17,7 @@ from galleries.faces import Box, FaceDetector, crop, is_face_picture
 from galleries.gallery import DEFAULT_NEIGHBORS, Gallery
 from galleries.images import PICTURE_SUFFIXES, is_blank, prepare_batch, read_picture, validate
 from galleries.personal import PERSONAL_WEIGHT, check_weight
+from galleries.shipped import open_shipped
 
 Pixels = NDArray[np.uint8]
 
@@ -168,8 +169,8 @@ class Recognizer:
             weights: ``"distance"`` or ``"majority"``.
             margin: Share of a face's side added on each side.
             whole: Whether every picture is one face.
-            providers: As :class:`galleries.encoder.OnnxEncoder`.
-            threads: As :class:`galleries.encoder.OnnxEncoder`.
+            providers: As :class:`galleries.encoder.OnnxEncoder`, like ``threads``.
+            threads: CPU threads.
 
         Raises:
             GalleryError: The gallery is missing or damaged, or carries no tower.
@@ -186,6 +187,24 @@ class Recognizer:
             )
         encoder = OnnxEncoder(gallery.tower_onnx, providers, threads)
         return cls(gallery, encoder, detector, n_neighbors, weights, margin, whole)
+
+    @classmethod
+    def pretrained(
+        cls,
+        detector: Optional[FaceDetector] = None,
+        n_neighbors: int = DEFAULT_NEIGHBORS,
+        weights: str = "distance",
+        margin: float = 0.0,
+        whole: bool = False,
+        providers: Optional[Sequence[str]] = None,
+        threads: Optional[int] = None,
+    ) -> Recognizer:
+        """Open the tower and the gallery that come with the toolkit (:mod:`galleries.shipped`), offline.
+
+        Arguments and errors are those of :meth:`load`.
+        """
+        found = open_shipped(providers, threads)
+        return cls(found.gallery, found.encoder, detector, n_neighbors, weights, margin, whole)
 
     def find(self, image: Pixels) -> List[Tuple[Optional[Box], Pixels]]:
         """The faces of a picture: each with its box, or the whole picture without one.

@@ -89,6 +89,7 @@ def _help() -> str:
         *(f"  {name:<{width}}  {what}" for name, what in COMMANDS.items()),
         "",
         "Start here:",
+        "  emotions query photo.jpg",
         "  emotions demo",
         "  emotions train --data fer2013.csv --tower compact --out runs/first",
         "  emotions query runs/first/gallery photo.jpg",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Dict, Optional
+from typing import TYPE_CHECKING, Any, Dict, Optional, Tuple
 
 from emotions_cli import console
 from galleries.errors import DataError, GalleryError, TowerError
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from galleries.encoder import OnnxEncoder
     from galleries.gallery import Gallery
+    from siamese.run import RunRequest
 
 COMPARED = 64
 """Validation faces on which the exported tower is compared with PyTorch's."""
@@ -63,18 +64,12 @@ def export_run(asked: ExportRequest) -> Dict[str, Any]:
     require("torch", "train")
     from siamese.checkpoint import load_checkpoint
     from siamese.export import export_onnx
-    from siamese.run import RunRequest, prepare_data
 
     console.fresh_folder(asked.out, "bundle")
     checkpoint = load_checkpoint(asked.run)
     gallery = Gallery.load(asked.gallery or asked.run / "gallery")
     gallery.check_encoder(checkpoint.tower)
-    request = RunRequest.read(asked.run)
-    request = request if asked.data is None else replace(request, data=asked.data)
-    with console.bar("reading pictures") as progress:
-        dataset, split = prepare_data(request, asked.run, progress, resume=True, keep=False)
-    if not len(split.val):
-        raise DataError(f"{asked.run} has no validation pictures to compare on; export a run that has.")
+    request, dataset, split = read_data_of(asked.run, asked.data)
     faces = dataset.batch(split.val[:: max(1, len(split.val) // COMPARED)][:COMPARED], checkpoint.tower.input_spec)
     with tempfile.TemporaryDirectory(prefix="emotions-") as folder:
         file = Path(folder, "tower.onnx")
@@ -99,6 +94,27 @@ def export_run(asked: ExportRequest) -> Dict[str, Any]:
         "bundle_bytes": asked.out.stat().st_size if asked.out.is_file() else sum(files.values()),
         "provider": encoder.provider,
     }
+
+
+def read_data_of(run: Path, data: Optional[str]) -> Tuple[RunRequest, Any, Any]:
+    """What a run was asked for, its data set and its split.
+
+    Args:
+        run: The run's folder.
+        data: Where the data set is now, or None.
+
+    Raises:
+        DataError: The run has no validation pictures.
+    """
+    from siamese.run import RunRequest, prepare_data
+
+    request = RunRequest.read(run)
+    request = request if data is None else replace(request, data=data)
+    with console.bar("reading pictures") as progress:
+        dataset, split = prepare_data(request, run, progress, resume=True, keep=False)
+    if not len(split.val):
+        raise DataError(f"{run} has no validation pictures to compare on; export a run that has.")
+    return request, dataset, split
 
 
 def _shrink(asked: ExportRequest, whole: OnnxEncoder, gallery: Gallery, dataset: Any, split: Any, k: int) -> Any:

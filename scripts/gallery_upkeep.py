@@ -63,6 +63,25 @@ def check(
         console.say(f"Written: {path}")
 
 
+@app.command(
+    epilog="Example:  emotions gallery copy pretrained mine    "
+    "(then)  emotions gallery add mine shots/bored-*.jpg --emotion boredom"
+)
+def copy(
+    gallery: Path = typer.Argument(..., help="The gallery, a bundle, or 'pretrained': what comes with the toolkit."),
+    out: Path = typer.Argument(..., help="The copy's folder; must be new or empty."),
+    json: bool = typer.Option(False, "--json", help="Print what the copy holds as JSON."),
+) -> None:
+    """Copy a gallery with its tower, to be changed: the one that comes with the toolkit cannot be changed itself."""
+    from galleries.bundle import open_gallery
+    from galleries.shipped import is_shipped, open_shipped
+
+    console.fresh_folder(out, "gallery")
+    held = open_shipped().gallery if is_shipped(gallery) else open_gallery(gallery)
+    held.save(out)
+    tell(held, out, json, f"Next: emotions gallery add {out} PICTURES --emotion NAME; emotions query {out} PHOTO")
+
+
 @app.command(epilog="Example:  emotions gallery condense runs/first/gallery --to 5% --out small")
 def condense(
     gallery: Path = typer.Argument(..., help="The gallery's folder."),

@@ -20,10 +20,17 @@ SHOWN = 20
 """Similar references printed for a face; --json gives them all."""
 
 
-@app.command(epilog="Example:  emotions query runs/first/gallery photo.jpg holidays/ --neighbors 10 --json")
+@app.command(
+    epilog="Example:  emotions query photo.jpg    "
+    "(or)  emotions query runs/first/gallery photo.jpg holidays/ --neighbors 10 --json"
+)
 def query(
-    gallery: Path = typer.Argument(..., help="The gallery's folder, such as runs/first/gallery."),
-    pictures: List[Path] = typer.Argument(..., help="Pictures, or folders of them."),
+    paths: List[Path] = typer.Argument(
+        ...,
+        metavar="[GALLERY] PICTURES...",
+        help="A gallery's folder, such as runs/first/gallery (without one the toolkit's own answers), then pictures, "
+        "or folders of them.",
+    ),
     neighbors: Optional[int] = typer.Option(None, "--neighbors", "-k", help="How many references vote. [default: 5]"),
     weights: str = typer.Option("distance", help="How they are weighed: distance or majority."),
     subject: Optional[str] = typer.Option(
@@ -49,10 +56,11 @@ def query(
     In a picture larger than a face, faces are looked for. A file that is no picture is reported and skipped. With
     --subject every face is taken for that person's, and the answer says what the person's own references did to it.
     """
-    from emotions_cli.opening import open_recognizer
+    from emotions_cli.opening import gallery_first, open_recognizer
     from galleries.errors import unknown_name
     from galleries.personal import PERSONAL_WEIGHT
     from galleries.recognizer import list_pictures
+    from galleries.shipped import NAME
     from galleries.vocabulary import SPANISH
 
     if language not in ("en", "es"):
@@ -62,6 +70,7 @@ def query(
     if subject is not None and similar is not None:
         raise ConfigError("--similar lists references and takes no vote, so --subject has no place; leave one out.")
     names = SPANISH if language == "es" else {}
+    gallery, pictures = gallery_first(paths)
     files = list_pictures(pictures)
     recognizer = open_recognizer(gallery, tower, detector, neighbors, weights, margin, whole, provider, threads)
     if subject is not None:
@@ -76,7 +85,7 @@ def query(
         elif answer["error"] is None:
             _print_answer(_named(answer, names), similar)
     if json:
-        console.print_json({"gallery": str(gallery), "results": collected, "skipped": len(skipped)})
+        console.print_json({"gallery": str(gallery or NAME), "results": collected, "skipped": len(skipped)})
     if len(skipped) == len(files):
         raise DataError(skipped[0] if len(files) == 1 else f"None of {len(files)} files is a picture. {skipped[0]}")
     for sentence in skipped:

@@ -20,7 +20,9 @@ def video(
     source: str = typer.Argument(
         ..., help="A film, a camera's number such as 0, an rtsp:// or http:// address, or a folder of pictures."
     ),
-    gallery: Path = typer.Option(..., help="The gallery's folder, such as runs/first/gallery."),
+    gallery: Optional[Path] = typer.Option(
+        None, help="The gallery's folder, such as runs/first/gallery. [default: the toolkit's own]"
+    ),
     out: Optional[Path] = typer.Option(None, help="Write the annotated film: .mp4, .avi, .webm or .mkv."),
     csv: Optional[Path] = typer.Option(None, help="Write a table, one row for every face of every frame."),
     jsonl: Optional[Path] = typer.Option(None, help="Write one line of JSON a frame, with its faces."),

@@ -28,6 +28,9 @@ from galleries.errors import TowerError, require
 PRECISIONS = ("float32", "float16", "int8")
 
 _BATCH = 32
+_WORTH_HALVING = 64
+"""Weights in an array from which on :func:`store_halves` stores them as float16."""
+
 _KINDS = ("Conv", "MatMul", "Gemm", "Add", "Relu", "Clip", "MaxPool", "AveragePool", "GlobalAveragePool", "Concat")
 """What is computed in int8; scaling the pixels and the end of a tower stay as they are."""
 
@@ -104,6 +107,41 @@ def halve(model: bytes) -> bytes:
         except Exception as error:  # onnx's exceptions share no public base class
             raise TowerError(f"The tower has no float16 form ({_first_line(error)}); export without --fp16.") from error
         return _with_own_card(small, model, "float16")
+
+
+def store_halves(model: bytes) -> bytes:
+    """Make a tower whose weights are stored as float16 and computed with as float32: half the file, the same speed.
+
+    ONNX Runtime widens them once, when the tower is opened. Small arrays, such as the pixels' mean, stay as they are.
+
+    Args:
+        model: The ONNX file's bytes, with a tower's card.
+
+    Returns:
+        The smaller file: the same input and output, its own fingerprint.
+
+    Raises:
+        MissingExtra: The ``onnx`` package is missing (extra ``train``).
+        TowerError: A weight is too large for float16.
+    """
+    onnx = require("onnx", "train")
+    small = onnx.load_from_string(model)
+    casts = []
+    for entry in small.graph.initializer:
+        weights = onnx.numpy_helper.to_array(entry)
+        if weights.dtype != np.float32 or weights.size < _WORTH_HALVING:
+            continue
+        with np.errstate(over="ignore"):
+            halves = weights.astype(np.float16)
+        if not np.isfinite(halves).all():
+            raise TowerError(f"The weights {entry.name} reach {np.abs(weights).max():.3g}, too much for float16.")
+        name = entry.name
+        entry.CopyFrom(onnx.numpy_helper.from_array(halves, f"{name}.half"))
+        casts.append(onnx.helper.make_node("Cast", [f"{name}.half"], [name], to=onnx.TensorProto.FLOAT))
+    nodes = [*casts, *small.graph.node]
+    del small.graph.node[:]
+    small.graph.node.extend(nodes)
+    return _with_own_card(small, model, "float16")
 
 
 def _with_own_card(small: Any, model: bytes, precision: str) -> bytes:

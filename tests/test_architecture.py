@@ -174,7 +174,7 @@ DEVICE = [
 DEVICE += [ROOT / f"siamese/{name}.py" for name in ("splits", "split_file", "grouping", "allotting", "enrolling")]
 DEVICE += [
     *(ROOT / "eval").glob("device_*.py"),
-    *(ROOT / f"eval/{name}.py" for name in ("timing", "overhead", "records", "gallery_sizes", "jetson", "tegrastats")),
+    *(ROOT / f"eval/{name}.py" for name in ("timing", "overhead", "gallery_sizes", "jetson", "tegrastats")),
 ]
 
 

@@ -17,7 +17,7 @@ import torch  # noqa: E402 - only where it is installed
 from galleries.encoder import CARD_KEY, OnnxEncoder  # noqa: E402
 from galleries.errors import MissingExtra, TowerError  # noqa: E402
 from siamese.export import export_onnx  # noqa: E402
-from siamese.quantise import halve, quantise_int8  # noqa: E402
+from siamese.quantise import halve, quantise_int8, store_halves  # noqa: E402
 from siamese.towers import make_tower  # noqa: E402
 
 SIDE = 32
@@ -122,3 +122,34 @@ def test_without_onnx(towers: Dict[str, bytes], monkeypatch: pytest.MonkeyPatch,
     for make in (lambda: quantise_int8(towers["compact"], faces("compact")), lambda: halve(towers["compact"])):
         with pytest.raises(MissingExtra, match=r"siamese-emotions\[train\]"):
             make()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_weights_stored_as_halves_are_computed_with_as_floats(name: str, towers: Dict[str, bytes]) -> None:
+    before, after = OnnxEncoder(towers[name]), OnnxEncoder(store_halves(towers[name]))
+    shown = faces(name)
+    expected, found = before.encode(shown), after.encode(shown)
+    assert np.abs(found - expected).max() <= 0.01 * np.abs(expected).max()
+    assert not np.array_equal(found, expected)
+    assert (after.precision, after.name, after.emotions) == ("float16", before.name, before.emotions)
+    assert after.fingerprint != before.fingerprint
+    assert after.fingerprint == OnnxEncoder(store_halves(towers[name])).fingerprint
+    if name == "compact":
+        assert len(after.model) < 0.55 * len(before.model)
+    weights = {entry.name: entry for entry in onnx.load_from_string(after.model).graph.initializer}
+    rounded = {key[: -len(".half")] for key in weights if key.endswith(".half")}
+    for entry in onnx.load_from_string(towers[name]).graph.initializer:
+        values = onnx.numpy_helper.to_array(entry)
+        kept = weights[f"{entry.name}.half" if entry.name in rounded else entry.name]
+        expected = values.astype(np.float16) if entry.name in rounded else values
+        np.testing.assert_array_equal(onnx.numpy_helper.to_array(kept), expected)
+
+
+def test_a_weight_that_no_half_can_hold_is_refused(towers: Dict[str, bytes]) -> None:
+    model = onnx.load_from_string(towers["compact"])
+    entry = next(entry for entry in model.graph.initializer if len(entry.raw_data) > 1000)
+    values = onnx.numpy_helper.to_array(entry).copy()
+    values.flat[0] = 1e6
+    entry.CopyFrom(onnx.numpy_helper.from_array(values, entry.name))
+    with pytest.raises(TowerError, match="too much for float16"):
+        store_halves(model.SerializeToString())
