@@ -1,7 +1,7 @@
 """All that a device needs: pixels → face → vector → neighbours → vote, and the gallery on disk. Never imports torch.
 
-``from galleries import Gallery, Recognizer, Reference, Prediction`` works; each is loaded when first asked for, so
-importing this package costs nothing.
+``from galleries import Gallery, GalleryBuilder, Recognizer, Reference, Prediction`` works; each is loaded when first
+asked for, so importing this package costs nothing.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ from typing import Any, List
 
 _ROOMS = {
     "Gallery": "galleries.gallery",
+    "GalleryBuilder": "galleries.building",
     "Prediction": "galleries.evidence",
     "Recognizer": "galleries.recognizer",
     "Reference": "galleries.evidence",
 }
 
-__all__ = ["Gallery", "Prediction", "Recognizer", "Reference"]
+__all__ = ["Gallery", "GalleryBuilder", "Prediction", "Recognizer", "Reference"]
 
 
 def __getattr__(name: str) -> Any:

@@ -57,7 +57,7 @@ class ChangingCollection(Collection):
         self._index.add(vectors, numbers)
         self.thumbnails = pictures
         self._next_number += len(vectors)
-        self._set_references([*self.references, *added])
+        self._set_references(self.references.joined(added))
         people = sorted({reference.subject for reference in added if reference.subject is not None})
         self._changes.append(Change("add", _count(added), f"person {', '.join(people)}" if people else ""))
         return numbers
@@ -128,7 +128,7 @@ class ChangingCollection(Collection):
         self._index.remove(positions)
         if self.thumbnails is not None:
             self.thumbnails = self.thumbnails[kept]
-        self._set_references([self.references[i] for i in np.flatnonzero(kept)])
+        self._set_references(self.references.take(np.flatnonzero(kept)))
 
     def relabel(self, numbers: Iterable[int], emotion: str) -> None:
         """Give references another emotion.
@@ -138,14 +138,11 @@ class ChangingCollection(Collection):
             DataError: A name without a letter or digit.
         """
         label = canonical(emotion)
-        changed = list(self.references)
         positions = self._positions(numbers)
-        for position in positions:
-            changed[position] = replace(changed[position], label=label)
         before = _count([self.references[position] for position in positions])
         told = ", ".join(f"{name} ({count})" for name, count in before.items())
         self._changes.append(Change("relabel", {label: len(positions)}, f"before: {told}"))
-        self._set_references(changed)
+        self._set_references(self.references.relabelled(positions, label))
 
 
 def _count(references: Iterable[Reference]) -> Dict[str, int]:

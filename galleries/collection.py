@@ -17,9 +17,12 @@ from galleries.encoder import OnnxEncoder, TowerCard, TowerIdentity
 from galleries.errors import EncoderMismatch, GalleryError
 from galleries.evidence import Reference
 from galleries.index import VectorIndex
+from galleries.kinds import kind_for
 from galleries.layout import Description, check_thumbnails
 from galleries.log import Change, LogEntry
 from galleries.personal import Own
+from galleries.recall import Recall, measure_recall
+from galleries.references import References
 from galleries.vectors import Vectors
 from galleries.vocabulary import canonical
 
@@ -34,13 +37,14 @@ class Collection:
 
     Attributes:
         tower: The tower its vectors come from.
-        references: What is known of each, in ascending order of their numbers.
+        references: What is known of each, in ascending order of their numbers; made when asked for.
         emotions: The emotions that occur, in alphabetical order; as scikit-learn's ``classes_``.
         labels: int64 (N,): reference i shows ``emotions[labels[i]]``.
         thumbnails: uint8 (N, h, w) or (N, h, w, 3), or None.
         tower_onnx: The tower's ONNX file as bytes, or None; see :meth:`attach_tower`.
         log: What each save changed, the oldest first.
         calibration: When to say unknown, or None; it stays when references change, for the faces it was fitted on.
+        recall: How often an approximate index finds the nearest, as last measured, or None.
     """
 
     def __init__(
@@ -60,16 +64,17 @@ class Collection:
         self.tower_onnx = tower_onnx
         self.log: Tuple[LogEntry, ...] = ()
         self.calibration: Optional[Calibration] = None
+        self.recall: Optional[Recall] = None
         self._changes: List[Change] = []  # since this was loaded, built or saved
         self._set_references(references)
 
-    def _set_references(self, references: Sequence[Reference]) -> None:
-        self.references: Tuple[Reference, ...] = tuple(references)
+    def _set_references(self, references: Iterable[Reference]) -> None:
+        self.references: References = References.of(references)
         self._by_label: Dict[int, VectorIndex] = {}  # made when first asked for
         self._by_person: Dict[str, Own] = {}  # likewise
-        self.emotions: Tuple[str, ...] = tuple(sorted({reference.label for reference in self.references}))
-        codes = {name: code for code, name in enumerate(self.emotions)}
-        self.labels: NDArray[np.int64] = np.array([codes[r.label] for r in self.references], np.int64)
+        self.emotions: Tuple[str, ...]
+        self.labels: NDArray[np.int64]
+        self.emotions, self.labels = self.references.labels()
 
     @classmethod
     def build(
@@ -92,7 +97,8 @@ class Collection:
             emotions: N names in any spelling; canonical names are kept, unknown ones as they are.
             tower: Where the vectors come from: an encoder, a torch tower, or a :class:`TowerCard`.
             metric: ``"cosine"`` (unit-length copies are kept) or ``"euclidean"``.
-            index: ``"flat"`` (exact), ``"ivf"`` or ``"hnsw"`` (approximate, for more than about 10⁵).
+            index: ``"flat"`` (exact), ``"ivf"``, ``"hnsw"`` or ``"ivfpq"`` (approximate, for more than about 10⁵), or
+                ``"auto"``, as :func:`galleries.kinds.kind_for` chooses.
             sources: N paths or row names; ``"reference:NUMBER"`` if not given.
             subjects: N people, or None.
             sequences: N films or bursts, or None.
@@ -105,12 +111,24 @@ class Collection:
             DataError: An emotion's name without a letter or digit.
         """
         card = TowerCard.of(tower)
-        _check_width(vectors, card)
+        check_width(vectors, card)
         references = columns(len(vectors), 0, emotions, sources, subjects, sequences)
         if thumbnails is not None:
             thumbnails = check_thumbnails(thumbnails, len(vectors)).copy()
-        made = VectorIndex.build(vectors, np.arange(len(vectors), dtype=np.int64), metric=metric, kind=index)
-        gallery = cls(made, references, card, len(vectors), thumbnails)
+        kind = kind_for(index, len(vectors))
+        made = VectorIndex.build(vectors, np.arange(len(vectors), dtype=np.int64), metric=metric, kind=kind)
+        return cls.of_index(made, references, card, thumbnails)
+
+    @classmethod
+    def of_index(
+        cls: Type[C],
+        index: VectorIndex,
+        references: Sequence[Reference],
+        tower: TowerCard,
+        thumbnails: Optional[NDArray[np.uint8]] = None,
+    ) -> C:
+        """A gallery of an index that was just made, numbered from 0, and what is known of each of its vectors."""
+        gallery = cls(index, references, tower, len(references), thumbnails)
         gallery._changes.append(Change("build", gallery._describe().counts))
         return gallery
 
@@ -124,7 +142,7 @@ class Collection:
 
     @property
     def index(self) -> str:
-        """``"flat"``, ``"ivf"`` or ``"hnsw"``."""
+        """``"flat"``, ``"ivf"``, ``"hnsw"`` or ``"ivfpq"``."""
         return self._index.kind
 
     @property
@@ -140,7 +158,7 @@ class Collection:
     def info(self) -> Dict[str, Any]:
         """What the gallery holds, as plain values: size, emotions with counts, metric, index, tower …"""
         header = self._describe().to_json()
-        header["subjects"] = len({r.subject for r in self.references if r.subject is not None})
+        header["subjects"] = len(self.references.people())
         header["thumbnails"] = None if self.thumbnails is None else list(self.thumbnails.shape[1:])
         header["carries_tower"] = self.tower_onnx is not None
         header["calibration"] = None if self.calibration is None else self.calibration.to_json()
@@ -148,7 +166,23 @@ class Collection:
 
     def _describe(self) -> Description:
         counts = dict(zip(self.emotions, np.bincount(self.labels, minlength=len(self.emotions)).tolist()))
-        return Description(self.metric, self.index, self.tower, counts, self._next_number)
+        return Description(
+            self.metric, self.index, self.tower, counts, self._next_number, self._index.dead, self.recall
+        )
+
+    def measure_recall(self, k: int = 5, queries: int = 256, seed: int = 0) -> Recall:
+        """Measure how often the index finds the nearest, and keep it with the gallery.
+
+        Args:
+            k: Nearest that are to be found; as many as there are if there are fewer.
+            queries: References that are asked about, each without itself.
+            seed: Of which.
+
+        Returns:
+            The share found; see :func:`galleries.recall.measure_recall`.
+        """
+        self.recall = measure_recall(self._index, k, queries, seed)
+        return self.recall
 
     def set_calibration(self, calibration: Calibration) -> None:
         """Keep a calibration with the gallery; its answers then say what cannot be told.
@@ -180,7 +214,7 @@ class Collection:
                 f"The gallery was built with tower {self.tower.name!r} ({self.tower.fingerprint}), but the vectors "
                 f"come from tower {fingerprint}; use the gallery's tower or build the gallery anew."
             )
-        _check_width(vectors, self.tower)
+        check_width(vectors, self.tower)
 
     def attach_tower(self, path: Union[str, Path, bytes]) -> None:
         """Let the gallery carry its tower, so that its folder alone answers for pictures.
@@ -213,7 +247,8 @@ class Collection:
         return positions
 
 
-def _check_width(vectors: Vectors, tower: TowerCard) -> None:
+def check_width(vectors: Vectors, tower: TowerCard) -> None:
+    """Refuse vectors that are not of a tower's length."""
     shape = np.shape(vectors)
     if len(shape) == 2 and shape[1] != tower.embedding_dim:
         raise EncoderMismatch(

@@ -181,9 +181,9 @@ class Gallery(SavedCollection):
             GalleryError: There is none.
         """
         if subject not in self._by_person:
-            places = np.array([i for i, known in enumerate(self.references) if known.subject == subject], np.int64)
+            places = self.references.places_of(subject)
             if not len(places):
-                people = sorted({known.subject for known in self.references if known.subject is not None})
+                people = self.references.people()
                 shown = ", ".join(people[:8]) + (" …" if len(people) > 8 else "")
                 raise GalleryError(
                     f"The gallery holds no reference of {subject!r}, but of {shown or 'nobody that is named'}; add "

@@ -6,19 +6,18 @@ import hashlib
 import json
 import string
 from pathlib import Path
-from typing import Any, Dict, Mapping, Tuple
+from typing import Any, Dict, Iterable, Mapping, Tuple
 
 from galleries.errors import GalleryError
 from galleries.plain_files import read_plain
 
 HEADER = "gallery.json"
 FORMAT = "siamese-emotions gallery"
-VERSION = 2
-READABLE = (1, 2)
-"""Format versions that are read; version 1 had no log."""
+READABLE = (1, 2, 3)
+"""Format versions that are read; version 1 had no log, version 2 neither vectors.npy nor dead vectors."""
 
 PAYLOAD: Tuple[str, ...] = (
-    "index.faiss", "references.jsonl", "thumbnails.npy", "tower.onnx", "log.jsonl", "calibration.json",
+    "index.faiss", "references.jsonl", "vectors.npy", "thumbnails.npy", "tower.onnx", "log.jsonl", "calibration.json",
 )  # fmt: skip
 """The files a gallery may have beside its header."""
 
@@ -31,6 +30,16 @@ _HEADER_LIMIT = 1 << 24  # bytes
 def checksum(data: bytes) -> str:
     """BLAKE2b checksum of bytes, 64 hex digits."""
     return hashlib.blake2b(data, digest_size=32).hexdigest()
+
+
+def version_of(described: Mapping[str, Any], names: Iterable[str]) -> int:
+    """The format version of a gallery: the lowest that can say it, so that older toolkits open what they can.
+
+    Args:
+        described: What the header says of the gallery.
+        names: Its files.
+    """
+    return 3 if "vectors.npy" in names or described.get("dead") else 2
 
 
 def read_header(folder: Path) -> Dict[str, Any]:
@@ -52,7 +61,8 @@ def read_header(folder: Path) -> Dict[str, Any]:
         raise GalleryError(f"{folder / HEADER} does not describe a gallery of this toolkit; give another folder.")
     if header.get("version") not in READABLE:
         raise GalleryError(
-            f"{folder} has format version {header.get('version')!r} and this toolkit reads up to {VERSION}; update it."
+            f"{folder} has format version {header.get('version')!r} and this toolkit reads up to {READABLE[-1]}; "
+            "update it."
         )
     files = header.get("files")
     if header.get("checksum") != header_checksum(header) or not isinstance(files, dict):

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-import io
 import json
 import math
 import re
-from dataclasses import dataclass
-from typing import Any, Dict, List, Mapping, Optional, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from galleries.content import PIECE, Pieces, Put, Read, forget
 from galleries.encoder import TowerCard
-from galleries.errors import GalleryError, TowerError
+from galleries.errors import DataError, GalleryError, TowerError
 from galleries.evidence import Reference
-from galleries.index import KINDS
+from galleries.kinds import KINDS
+from galleries.recall import Recall
+from galleries.records import read_record
+from galleries.references import References, join
+from galleries.rows import npy_header
 from galleries.vectors import METRICS
+
+_LINES = 4096  # references that are written at a time
+_PICTURES = 1024  # thumbnails likewise
 
 
 @dataclass(frozen=True)
@@ -25,10 +32,12 @@ class Description:
 
     Attributes:
         metric: ``"cosine"`` or ``"euclidean"``.
-        index: ``"flat"``, ``"ivf"`` or ``"hnsw"``.
+        index: ``"flat"``, ``"ivf"``, ``"hnsw"`` or ``"ivfpq"``.
         tower: The tower the vectors come from.
         counts: References per emotion; its keys are the gallery's emotions.
         next_number: The number the next reference will get.
+        dead: Removed vectors that an ``hnsw`` graph still walks over.
+        recall: How often the index finds the nearest, or None where that was not measured.
     """
 
     metric: str
@@ -36,10 +45,12 @@ class Description:
     tower: TowerCard
     counts: Dict[str, int]
     next_number: int
+    dead: int = 0
+    recall: Optional[Recall] = None
 
     def to_json(self) -> Dict[str, Any]:
         """The header as a plain dict."""
-        return {
+        told = {
             "metric": self.metric,
             "index": self.index,
             "size": sum(self.counts.values()),
@@ -48,6 +59,11 @@ class Description:
             "next_number": self.next_number,
             "tower": self.tower.to_json(),
         }
+        if self.dead:
+            told["dead"] = self.dead
+        if self.recall is not None:
+            told["recall"] = self.recall.to_json()
+        return told
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Description:
@@ -59,37 +75,45 @@ class Description:
         try:
             tower = TowerCard.from_json(data["tower"])
             header = cls(data["metric"], data["index"], tower, dict(data["counts"]), data["next_number"])
-        except (KeyError, TypeError, ValueError, TowerError) as error:
+            measured = None if data.get("recall") is None else read_record(Recall, data["recall"], "recall")
+            header = replace(header, dead=data.get("dead", 0), recall=measured)
+        except (KeyError, TypeError, ValueError, TowerError, DataError) as error:
             raise GalleryError(f"gallery.json is incomplete ({error}); build the gallery anew.") from error
         numbers = [header.next_number, *header.counts.values()]
         if (
             header.metric not in METRICS
             or header.index not in KINDS
             or not all(isinstance(number, int) and number > 0 for number in numbers)
+            or not isinstance(header.dead, int)
         ):
             raise GalleryError("gallery.json holds a wrong metric, index or count; build the gallery anew.")
         return header
 
 
-def encode_references(references: Sequence[Reference], numbers: NDArray[np.int64]) -> bytes:
+def encode_references(references: Sequence[Reference], numbers: NDArray[np.int64]) -> Pieces:
     """References as JSON Lines in UTF-8, one a line: number, emotion, source, subject, sequence."""
-    lines = [
-        json.dumps(
-            {
-                "number": number,
-                "emotion": reference.label,
-                "source": reference.source,
-                "subject": reference.subject,
-                "sequence": reference.sequence,
-            }
-        )
-        for number, reference in zip(numbers.tolist(), references)
-    ]
-    return ("\n".join(lines) + "\n").encode()
+
+    def write(put: Put) -> None:
+        for start in range(0, len(references), _LINES):
+            some = references[start : start + _LINES]
+            put("".join(_line(n, r) for n, r in zip(numbers[start : start + _LINES].tolist(), some)).encode())
+
+    return Pieces(write)
 
 
-def decode_references(data: bytes, numbers: NDArray[np.int64]) -> List[Reference]:
-    """Read references back.
+def _line(number: int, reference: Reference) -> str:
+    row = {
+        "number": number,
+        "emotion": reference.label,
+        "source": reference.source,
+        "subject": reference.subject,
+        "sequence": reference.sequence,
+    }
+    return json.dumps(row) + "\n"
+
+
+def decode_references(data: Read, numbers: NDArray[np.int64]) -> References:
+    """Read references back, some lines at a time.
 
     Args:
         data: What :func:`encode_references` gave.
@@ -98,18 +122,46 @@ def decode_references(data: bytes, numbers: NDArray[np.int64]) -> List[Reference
     Raises:
         GalleryError: A line is wrong, or the numbers are not those of the index.
     """
+    parts: List[References] = []
+    done = 0
+    for lines in _line_blocks(data):
+        part, own = _parse_lines(lines)
+        if own != numbers[done : done + len(own)].tolist():
+            done = -1
+            break
+        parts.append(part)
+        done += len(own)
+    if done != len(numbers):
+        raise GalleryError("references.jsonl and index.faiss do not belong together; build the gallery anew.")
+    return join(parts)
+
+
+def _line_blocks(data: Read) -> Iterator[List[bytes]]:
+    """The lines of a file, a few thousand at a time."""
+    rest = b""
+    for start in range(0, len(data), PIECE):
+        lines = (rest + bytes(data[start : start + PIECE])).split(b"\n")
+        rest = lines.pop()
+        forget(data)
+        if lines:
+            yield lines
+    if rest:
+        yield [rest]
+
+
+def _parse_lines(lines: List[bytes]) -> Tuple[References, List[Any]]:
+    """References of lines, and their numbers."""
     try:
-        rows = json.loads(b"[" + b",".join(data.splitlines()) + b"]")  # one call: a third of the time of one a line
+        rows = json.loads(b"[" + b",".join(lines) + b"]")  # one call: a third of the time of one a line
         found = [row["number"] for row in rows]
         references = [Reference(row["emotion"], row["source"], row["subject"], row["sequence"]) for row in rows]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise GalleryError(f"references.jsonl is not a list of references ({error}); build it anew.") from error
-    texts = [text for r in references for text in (r.label, r.source, r.subject or "", r.sequence or "")]
-    if not all(isinstance(text, str) for text in texts):
+    texts = [text for r in references for text in (r.label, r.source)]
+    named = [text for r in references for text in (r.subject, r.sequence) if text is not None]
+    if not all(isinstance(text, str) for text in (*texts, *named)):
         raise GalleryError("references.jsonl holds a name that is no text; build the gallery anew.")
-    if found != numbers.tolist():
-        raise GalleryError("references.jsonl and index.faiss do not belong together; build the gallery anew.")
-    return references
+    return References.of(references), found
 
 
 _NPY = re.compile(
@@ -119,14 +171,18 @@ _NPY = re.compile(
 )
 
 
-def encode_thumbnails(thumbnails: NDArray[np.uint8]) -> bytes:
+def encode_thumbnails(thumbnails: NDArray[np.uint8]) -> Pieces:
     """Thumbnails uint8 (N, h, w) or (N, h, w, 3) as one .npy file."""
-    buffer = io.BytesIO()
-    np.save(buffer, thumbnails, allow_pickle=False)
-    return buffer.getvalue()
+
+    def write(put: Put) -> None:
+        put(npy_header("|u1", thumbnails.shape))
+        for start in range(0, len(thumbnails), _PICTURES):
+            put(np.ascontiguousarray(thumbnails[start : start + _PICTURES]))
+
+    return Pieces(write)
 
 
-def decode_thumbnails(data: bytes, size: int) -> NDArray[np.uint8]:
+def decode_thumbnails(data: Read, size: int) -> NDArray[np.uint8]:
     """Read thumbnails back. The header is matched against the one form that NumPy writes for pictures, not evaluated.
 
     Raises:
@@ -139,7 +195,7 @@ def decode_thumbnails(data: bytes, size: int) -> NDArray[np.uint8]:
     shape = tuple(int(side) for side in found[1].split(b",") if side.strip())
     if math.prod(shape) != len(data) - start:
         raise GalleryError(f"thumbnails.npy holds {len(data) - start} bytes of pixels, but says it is {shape}.")
-    return check_thumbnails(np.frombuffer(data, np.uint8, offset=start).reshape(shape).copy(), size)
+    return check_thumbnails(np.frombuffer(data, np.uint8, offset=start).reshape(shape), size)
 
 
 def check_thumbnails(thumbnails: Any, size: int) -> NDArray[np.uint8]:

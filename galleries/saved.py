@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
-from typing import Any, Dict, Type, TypeVar, Union
+from typing import Any, Dict, Mapping, Optional, Type, TypeVar, Union
 
 from galleries.calibration import Calibration
 from galleries.changing import ChangingCollection
+from galleries.content import Content, Read
 from galleries.errors import GalleryError
 from galleries.index import VectorIndex
 from galleries.layout import (
@@ -17,6 +19,7 @@ from galleries.layout import (
     encode_thumbnails,
 )
 from galleries.log import Change, decode_log, encode_log, new_entry
+from galleries.rows import read_rows
 from galleries.storage import read_state, undo_state, write_state
 
 S = TypeVar("S", bound="SavedCollection")
@@ -35,10 +38,13 @@ class SavedCollection(ChangingCollection):
                 saver was faster.
         """
         folder = Path(path)
-        files = {
-            "index.faiss": self._index.to_bytes(),
+        files: Dict[str, Content] = {
+            "index.faiss": self._index.content(),
             "references.jsonl": encode_references(self.references, self._index.numbers),
         }
+        apart = self._index.vectors_content()
+        if apart is not None:
+            files["vectors.npy"] = apart
         if self.thumbnails is not None:
             files["thumbnails.npy"] = encode_thumbnails(self.thumbnails)
         if self.tower_onnx is not None:
@@ -67,7 +73,7 @@ class SavedCollection(ChangingCollection):
 
         def mend(now: Dict[str, Any], before: Dict[str, Any]) -> None:
             before["described"]["next_number"] = now["described"]["next_number"]
-            log = decode_log(now["files"].get("log.jsonl"))
+            log = decode_log(_whole(now["files"], "log.jsonl"))
             undone = log[-1].sentence() if log else ""
             entry = new_entry([Change("undo", {}, undone)], int(before["described"]["size"]))
             before["files"]["log.jsonl"] = encode_log([*log, entry])
@@ -87,15 +93,28 @@ class SavedCollection(ChangingCollection):
         if not {"index.faiss", "references.jsonl"} <= set(files):
             raise GalleryError(f"{folder} lacks index.faiss or references.jsonl; build the gallery anew.")
         header = Description.from_json(described)
-        index = VectorIndex.from_bytes(files["index.faiss"], metric=header.metric, kind=header.index)
+        apart = files.get("vectors.npy")
+        index = VectorIndex.from_bytes(
+            files["index.faiss"],
+            metric=header.metric,
+            kind=header.index,
+            vectors=None if apart is None else partial(read_rows, apart),
+        )
         references = decode_references(files["references.jsonl"], index.numbers)
         pictures = files.get("thumbnails.npy")
         thumbnails = None if pictures is None else decode_thumbnails(pictures, len(references))
-        gallery = cls(index, references, header.tower, header.next_number, thumbnails, files.get("tower.onnx"))
-        gallery.log = tuple(decode_log(files.get("log.jsonl")))
-        if "calibration.json" in files:
-            gallery.calibration = Calibration.decode(files["calibration.json"])
+        gallery = cls(index, references, header.tower, header.next_number, thumbnails, _whole(files, "tower.onnx"))
+        gallery.recall = header.recall
+        gallery.log = tuple(decode_log(_whole(files, "log.jsonl")))
+        calibration = _whole(files, "calibration.json")
+        if calibration is not None:
+            gallery.calibration = Calibration.decode(calibration)
         if gallery._describe() != header or index.dim != header.tower.embedding_dim:
             raise GalleryError(f"{folder}/gallery.json does not describe its own files; build the gallery anew.")
         gallery._origin = (folder.absolute(), state)
         return gallery
+
+
+def _whole(files: Mapping[str, Read], name: str) -> Optional[bytes]:
+    """A file in memory; None if there is none."""
+    return bytes(files[name]) if name in files else None

@@ -28,22 +28,24 @@ from pathlib import Path
 from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 
 from galleries.atomic import sync
+from galleries.content import Content, Read, measure, measure_file, put_content
 from galleries.errors import GalleryError
-from galleries.header import BOOKKEEPING, FORMAT, HEADER, PAYLOAD, VERSION, checksum, header_checksum, read_header
-from galleries.plain_files import locked, make_folder, read_plain
+from galleries.header import BOOKKEEPING, FORMAT, HEADER, PAYLOAD, header_checksum, read_header, version_of
+from galleries.plain_files import locked, make_folder, read_checked
 
 PREVIOUS = "previous"
 """The folder of the state before the last change."""
 
 
-def read_state(folder: Path) -> Tuple[Dict[str, Any], Dict[str, bytes], str]:
+def read_state(folder: Path) -> Tuple[Dict[str, Any], Dict[str, Read], str]:
     """Read a gallery's folder, every byte verified.
 
     Args:
         folder: The gallery.
 
     Returns:
-        The header without its bookkeeping, the payload files by name, and the state's name (64 hex digits).
+        The header without its bookkeeping, the payload files by name (large ones as views of the mapped file), and the
+        state's name (64 hex digits).
 
     Raises:
         GalleryError: It is missing, no gallery, damaged, or of a newer version.
@@ -57,14 +59,14 @@ def read_state(folder: Path) -> Tuple[Dict[str, Any], Dict[str, bytes], str]:
             return _read_once(folder)
 
 
-def _read_once(folder: Path) -> Tuple[Dict[str, Any], Dict[str, bytes], str]:
+def _read_once(folder: Path) -> Tuple[Dict[str, Any], Dict[str, Read], str]:
     header = read_header(folder)
     files = {name: _read_payload(folder, name, entry) for name, entry in header["files"].items()}
     return {key: value for key, value in header.items() if key not in BOOKKEEPING}, files, header["checksum"]
 
 
 def write_state(
-    folder: Path, described: Mapping[str, Any], files: Mapping[str, bytes], expected: Optional[str] = None
+    folder: Path, described: Mapping[str, Any], files: Mapping[str, Content], expected: Optional[str] = None
 ) -> str:
     """Replace a gallery's whole state, or leave it as it was.
 
@@ -81,8 +83,10 @@ def write_state(
         GalleryError: The disk is full, the folder cannot be written, or the state is not the expected one.
     """
     assert set(files) <= set(PAYLOAD)
-    entries = {name: {"size": len(data), "blake2b": checksum(data)} for name, data in files.items()}
-    header: Dict[str, Any] = {"format": FORMAT, "version": VERSION, **described, "files": entries}
+    measured = {name: measure(data) for name, data in files.items()}
+    entries = {name: {"size": size, "blake2b": digest} for name, (size, digest) in measured.items()}
+    version = version_of(described, files)
+    header: Dict[str, Any] = {"format": FORMAT, "version": version, **described, "files": entries}
     made: List[Path] = []
     try:
         made = make_folder(folder)
@@ -98,7 +102,7 @@ def write_state(
         ) from error
 
 
-def _write_locked(folder: Path, header: Dict[str, Any], files: Mapping[str, bytes], expected: Optional[str]) -> str:
+def _write_locked(folder: Path, header: Dict[str, Any], files: Mapping[str, Content], expected: Optional[str]) -> str:
     old = _settle(folder)
     if expected is not None and old.get("checksum") != expected:
         raise GalleryError(
@@ -212,12 +216,15 @@ def _settle(folder: Path) -> Dict[str, Any]:
     return header
 
 
-def _read_payload(folder: Path, name: str, entry: Mapping[str, Any]) -> bytes:
+def _read_payload(folder: Path, name: str, entry: Mapping[str, Any]) -> Read:
     found = False
     for path in (folder / name, _next_path(folder, name, entry)):
-        data = read_plain(path, entry["size"])
-        found |= data is not None
-        if data is not None and len(data) == entry["size"] and checksum(data) == entry["blake2b"]:
+        try:
+            data = read_checked(path, entry["size"], entry["blake2b"])
+        except ValueError:
+            found = True
+            continue
+        if data is not None:
             return data
     what = "is damaged: its checksum differs" if found else "is missing"
     raise GalleryError(f"{folder / name} {what}; restore the folder from a copy or build the gallery anew.")
@@ -225,8 +232,10 @@ def _read_payload(folder: Path, name: str, entry: Mapping[str, Any]) -> bytes:
 
 def _holds(path: Path, entry: Mapping[str, Any]) -> bool:
     try:
-        same_size = not path.is_symlink() and path.stat().st_size == entry["size"]
-        return bool(same_size and checksum(path.read_bytes()) == entry["blake2b"])
+        if path.is_symlink() or path.stat().st_size != entry["size"]:
+            return False
+        with path.open("rb") as file:
+            return measure_file(file)[1] == str(entry["blake2b"])
     except OSError:
         return False
 
@@ -235,7 +244,7 @@ def _next_path(folder: Path, name: str, entry: Mapping[str, Any]) -> Path:
     return folder / f"{name}.{str(entry['blake2b'])[:16]}.next"
 
 
-def _write(path: Path, data: bytes) -> None:
+def _write(path: Path, data: Content) -> None:
     with path.open("wb") as file:
-        file.write(data)
+        put_content(data, file.write)
     sync(path)

@@ -31,23 +31,27 @@ def build(
     seed: int = typer.Option(0, help="Of the split."),
     emotions: Optional[str] = typer.Option(None, help="Only these emotions, separated by commas."),
     metric: Optional[str] = typer.Option(None, help="cosine or euclidean. [default: the tower's own]"),
-    index: str = typer.Option("flat", help="flat (exact), ivf or hnsw (approximate, for more than 100,000 faces)."),
+    index: str = typer.Option("auto", help="flat (exact), hnsw, ivf, ivfpq (approximate), or auto: by the number."),
     thumbnails: bool = typer.Option(True, help="Keep a 48x48 grey picture of each face as evidence."),
     format: Optional[str] = typer.Option(None, help="Force the data set's layout (see emotions data --help)."),
     ferplus: Optional[Path] = typer.Option(None, help="FER+'s fer2013new.csv, laid over FER-2013."),
     json: bool = typer.Option(False, "--json", help="Print what the gallery holds as JSON."),
 ) -> None:
-    """Build a gallery: every face of a data set becomes a vector of the tower."""
+    """Build a gallery: every face of a data set becomes a vector of the tower.
+
+    --index auto is exact up to 100,000 faces, then hnsw to 300,000, ivf to 600,000, and ivfpq beyond. How often an
+    approximate index finds the nearest is measured against exact search, told, and kept in the gallery.
+    """
     from emotions_cli.enrolment import build_from_dataset
     from galleries.encoder import load_encoder
     from galleries.errors import unknown_name
-    from galleries.index import KINDS
+    from galleries.kinds import CHOICES
     from galleries.vectors import METRICS
 
     if metric is not None and metric not in METRICS:
         raise unknown_name("metric", metric, METRICS)
-    if index not in KINDS:
-        raise unknown_name("index", index, KINDS)
+    if index not in CHOICES:
+        raise unknown_name("index", index, CHOICES)
     console.fresh_folder(out, "gallery")
     encoder = load_encoder(tower)
     encoder.metric = metric or encoder.metric
@@ -61,6 +65,8 @@ def build(
         "seed": seed,
     }
     made = build_from_dataset(data, encoder, index, thumbnails, options)
+    if made.index != "flat":
+        made.measure_recall()
     made.save(out)
     tell(made, out, json, f"Next: emotions query {out} PHOTO")
 
@@ -96,11 +102,17 @@ def add(
     from emotions_cli.film_enrolment import read_film_faces
     from emotions_cli.opening import open_recognizer
     from galleries.separation import separation
+    from galleries.shipped import is_shipped
 
     if bool(pictures) == (from_video is not None):
         raise ConfigError("Give either pictures or a film with --from-video, not both and not neither.")
     if from_video is not None and emotion is None:
         raise ConfigError(f"--from-video {from_video} was given without --emotion; say which emotion it shows.")
+    if is_shipped(gallery):
+        raise GalleryError(
+            f"{gallery} is part of the installation and is not changed; copy it first with: emotions gallery copy "
+            f"{gallery} mine"
+        )
     recognizer = open_recognizer(gallery, tower, detector, margin=margin, whole=whole)
     held = recognizer.gallery
     shape = None if held.thumbnails is None else held.thumbnails.shape[1:]
@@ -190,8 +202,9 @@ def info(
 ) -> None:
     """See what a gallery holds; every byte of it is checked."""
     from galleries.bundle import open_gallery
+    from galleries.shipped import is_shipped, open_shipped
 
-    held = open_gallery(gallery)
+    held = open_shipped().gallery if is_shipped(gallery) else open_gallery(gallery)
     if not list:
         tell(held, gallery, json)
         return

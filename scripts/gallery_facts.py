@@ -10,6 +10,9 @@ from emotions_cli import console
 if TYPE_CHECKING:
     from galleries.gallery import Gallery
 
+POOR = 0.9
+"""Recall of an approximate index below which a person is told to take another."""
+
 
 def tell(held: Gallery, folder: Path, json: bool, news: Optional[str] = None) -> None:
     """Print a gallery's size, emotions, tower and people, or the same as JSON.
@@ -30,5 +33,9 @@ def tell(held: Gallery, folder: Path, json: bool, news: Optional[str] = None) ->
     carried = "carried along" if facts["carries_tower"] else "not carried along"
     people = f"{facts['subjects']} people known" if facts["subjects"] else "people unknown"
     console.out.print(f"tower {tower['name']} ({tower['fingerprint']}, {carried}), {people}.", markup=False)
+    if held.recall is not None:
+        console.out.print(held.recall.sentence(), markup=False)
+    if held.recall is not None and held.recall.share < POOR:
+        console.warn(f"the {facts['index']} index misses many of the nearest; build with --index flat or hnsw.")
     if news is not None:
         console.out.print(news, markup=False)

