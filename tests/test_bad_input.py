@@ -342,8 +342,8 @@ def test_a_gallery_that_is_none(run: Run, gallery: Path, faces: Path, tmp_path: 
         for arguments in (["query", copy, picture], ["gallery", "info", copy], ["gallery", "remove", copy, 1]):
             assert "damaged" in refused(run(*arguments))
         assert checksums(copy) == before
-    for folder in (tmp_path / "nowhere", faces):
-        assert "gallery" in refused(run("query", folder, picture))
+    assert "gallery" in refused(run("query", tmp_path / "nowhere", picture))
+    assert "gallery" in refused(run("gallery", "info", faces))
 
 
 @pytest.mark.usefixtures("unharmed")

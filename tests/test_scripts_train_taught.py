@@ -6,7 +6,10 @@ import json
 import shutil
 from pathlib import Path
 
+import pytest
 from conftest import SMALL, Run, the_error
+
+pytest.importorskip("torch", reason="the learning part is not installed")
 
 
 def test_a_taught_run_on_a_clean_part(run: Run, trained: Path, faces: Path, tmp_path: Path) -> None:
