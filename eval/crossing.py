@@ -117,10 +117,10 @@ def of_gallery(gallery: Gallery) -> Known:
     references = gallery.references
     thumbnails = gallery.thumbnails
     return Known(
-        [r.source for r in references] if thumbnails is None else digests(thumbnails),
-        [r.label for r in references],
-        [r.subject for r in references],
-        [r.sequence for r in references],
+        references.sources() if thumbnails is None else digests(thumbnails),
+        references.emotions(),
+        references.subjects(),
+        references.sequences(),
         None if thumbnails is None else view(thumbnails),
     )
 

@@ -126,7 +126,7 @@ def _by_others(
     gallery: Gallery, queries: HeldOut, n_neighbors: int, weights: str, emotions: list[str]
 ) -> Optional[Scores]:
     """What other people's references say of each query, where some of its own person stand among them."""
-    if not queries.people or queries.subjects is None or len({known.subject for known in gallery.references}) < 2:
+    if not queries.people or queries.subjects is None or len(set(gallery.references.subjects())) < 2:
         return None
     said = predict_without(gallery, queries.vectors, queries.subjects, n_neighbors, weights)
     return score(queries.truth, said, emotions)

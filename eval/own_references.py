@@ -76,7 +76,7 @@ def own_references(
         raise ConfigError(f"{shots} references of one's own were asked for; give a whole number from 1.")
     gallery = load()
     gallery.thumbnails = None
-    known = {reference.subject for reference in gallery.references}
+    known = set(gallery.references.subjects())
     people = sorted({name for name in subjects if name is not None} - known)
     names, emotions = np.array(list(subjects), object), np.array(list(truth))
     rng = np.random.default_rng(seed)

@@ -107,7 +107,7 @@ def _histogram(
 
     Place i counts the distances above edge i - 1 and up to edge i; place 0 those of 0.
     """
-    own = np.array([reference.label for reference in gallery.references])
+    own = np.array(gallery.references.emotions())
     references = gallery.vectors.astype(np.float32)
     cosine = gallery.metric == "cosine"
     if cosine:

@@ -37,7 +37,7 @@ def export_parquet(gallery: Gallery, path: Union[str, Path]) -> None:
     flat = arrow.array(vectors.reshape(-1))
     columns: Dict[str, Any] = {
         "number": arrow.array(gallery.numbers),
-        "emotion": arrow.array([r.label for r in gallery.references], arrow.string()),
+        "emotion": arrow.array(gallery.references.emotions(), arrow.string()),
         "source": arrow.array([_text(r.source) for r in gallery.references], arrow.string()),
         "subject": arrow.array([_text(r.subject) for r in gallery.references], arrow.string()),
         "sequence": arrow.array([_text(r.sequence) for r in gallery.references], arrow.string()),

@@ -49,7 +49,7 @@ def probe_identity(gallery: Gallery) -> Optional[IdentityProbe]:
     Returns:
         The probe; None where fewer than two people are named with two references each.
     """
-    codes, films = _codes([r.subject for r in gallery.references]), _codes([r.sequence for r in gallery.references])
+    codes, films = _codes(gallery.references.subjects()), _codes(gallery.references.sequences())
     named = np.flatnonzero(codes >= 0)
     vectors, people, film = gallery.vectors[named], codes[named], films[named]
     emotions = gallery.labels[named]
@@ -133,7 +133,7 @@ def probe_own_person(gallery: Gallery, n_neighbors: int = DEFAULT_NEIGHBORS) -> 
     Returns:
         The probe; None where fewer than two people are named.
     """
-    subjects = [reference.subject for reference in gallery.references]
+    subjects = gallery.references.subjects()
     named = np.array([row for row, name in enumerate(subjects) if name is not None], np.int64)
     people = {name for name in subjects if name is not None}
     if len(people) < 2:
@@ -172,7 +172,7 @@ def predict_without(
     """
     if len(subjects) != len(vectors):
         raise GalleryError(f"{len(subjects)} people were given for {len(vectors)} vectors; give one for each.")
-    codes = _codes([*(known.subject for known in gallery.references), *subjects])
+    codes = _codes([*gallery.references.subjects(), *subjects])
     known, asked = codes[: len(gallery)], codes[len(gallery) :]
     distances, found = nearest_outside(gallery.kneighbors, vectors, asked, known, n_neighbors)
     if (found[:, :1] < 0).any():

@@ -24,6 +24,9 @@ class _Names:
         codes = np.array([seen.setdefault(value, len(seen)) for value in values], np.int32)
         return cls(tuple(seen), codes)
 
+    def values(self) -> List[Optional[str]]:
+        return [self.table[code] for code in self.codes.tolist()]
+
     def take(self, positions: Codes) -> _Names:
         return _Names(self.table, self.codes[positions])
 
@@ -43,6 +46,10 @@ class _Texts:
     def of(cls, values: Iterable[str]) -> _Texts:
         encoded = [value.encode("utf-8", "surrogatepass") for value in values]
         return cls(b"".join(encoded), np.cumsum([len(text) for text in encoded], dtype=np.int64))
+
+    def values(self) -> List[str]:
+        starts = [0, *self.ends.tolist()]
+        return [self.data[a:b].decode("utf-8", "surrogatepass") for a, b in zip(starts, starts[1:])]
 
     def at(self, position: int) -> str:
         start = int(self.ends[position - 1]) if position else 0
@@ -119,6 +126,22 @@ class References(Sequence[Reference]):
 
     def __hash__(self) -> int:
         return hash((len(self), self._sources.data))
+
+    def emotions(self) -> List[str]:
+        """Each reference's emotion, N names."""
+        return [str(name) for name in self._labels.values()]
+
+    def sources(self) -> List[str]:
+        """Where each reference comes from, N texts."""
+        return self._sources.values()
+
+    def subjects(self) -> List[Optional[str]]:
+        """Who is on each reference, N names or None."""
+        return self._subjects.values()
+
+    def sequences(self) -> List[Optional[str]]:
+        """Of which film or burst each reference is, N names or None."""
+        return self._sequences.values()
 
     def labels(self) -> Tuple[Tuple[str, ...], Codes]:
         """The emotions that occur, in alphabetical order, and each reference's code into them, int64 (N,)."""

@@ -154,7 +154,7 @@ def _queries(gallery: Gallery, dataset: Any, val: NDArray[np.int64]) -> Any:
     """Validation rows that the gallery does not hold but could name, and the emotions they show."""
     import numpy as np
 
-    held = {reference.source for reference in gallery.references}
+    held = set(gallery.references.sources())
     shown = [dataset.emotions[int(label)] for label in dataset.labels[val]]
     usable = [
         place

@@ -25,6 +25,10 @@ def same(columns: References, plain: List[Reference]) -> None:
     names, codes = columns.labels()
     assert names == tuple(sorted({known.label for known in plain}))
     assert [names[code] for code in codes.tolist()] == [known.label for known in plain]
+    assert columns.emotions() == [known.label for known in plain]
+    assert columns.sources() == [known.source for known in plain]
+    assert columns.subjects() == [known.subject for known in plain]
+    assert columns.sequences() == [known.sequence for known in plain]
     people = sorted({known.subject for known in plain if known.subject is not None})
     assert columns.people() == people
     for person in ["Ana", "Ben", "", "nobody"]:
