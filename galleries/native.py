@@ -187,6 +187,8 @@ class Native:
         own = self.index if self.kind in APART else faiss.downcast_index(self.index.index)
         if not isinstance(own, expected.get(self.kind, faiss.IndexFlat)):
             raise RuntimeError(f"unexpected {type(own).__name__}")
+        if not self.index.is_trained:
+            raise RuntimeError("not trained")
         if self.kind in APART:
             return self._listed(codes=False)[0]
         ids: Numbers = faiss.vector_to_array(self.index.id_map)

@@ -132,6 +132,16 @@ def test_plain_faiss_opens_a_product_quantiser(metric: str, tmp_path: Path) -> N
     assert recall(own) > 0.5
 
 
+@pytest.mark.parametrize("kind", ["ivf", "ivfpq"])
+def test_an_index_that_says_it_is_not_trained_is_refused(kind: str, tmp_path: Path) -> None:
+    """FAISS would read it, and raise when it is asked."""
+    native = plain(VectorIndex.build(MANY[:300], np.arange(300), kind=kind), tmp_path / "index.faiss")
+    native.is_trained = False
+    data = faiss.serialize_index(native).tobytes()
+    with pytest.raises(GalleryError, match="cannot be read"):
+        VectorIndex.from_bytes(data, metric="cosine", kind=kind)
+
+
 def test_an_ivfpq_without_its_vectors_is_refused() -> None:
     data = VectorIndex.build(MANY[:50], np.arange(50), kind="ivfpq").to_bytes()
     with pytest.raises(GalleryError, match=r"vectors\.npy is missing"):
