@@ -42,7 +42,39 @@ class ResidualBlock(nn.Module):
         return F.relu(out + self.shortcut(images))
 
 
-class CompactTower(Tower):
+class PooledTower(Tower):
+    """Convolutions, average pooling, and a linear layer with batch norm to the embedding, compared by cosine distance.
+
+    Args:
+        input_spec: At least 16x16.
+        embedding_dim: D, the length of the vectors.
+        layers: The convolutions, from the normalised pictures on.
+        width: Channels that come out of them.
+
+    Raises:
+        TowerError: The pictures are too small.
+    """
+
+    def __init__(self, input_spec: InputSpec, embedding_dim: int, layers: list[nn.Module], width: int) -> None:
+        if min(input_spec.height, input_spec.width) < 16:
+            raise TowerError(f"The {self.name} tower needs pictures of at least 16x16 pixels; got {input_spec}.")
+        channels = input_spec.channels
+        super().__init__(input_spec, embedding_dim, (0.508,) * channels, (0.255,) * channels, "cosine")
+        self.blocks = nn.Sequential(*layers)
+        self.embedding = nn.Linear(width, embedding_dim, bias=False)
+        self.norm = nn.BatchNorm1d(embedding_dim)
+        for layer in self.modules():
+            if isinstance(layer, nn.Conv2d):
+                nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
+
+    def embed(self, images: Tensor) -> Tensor:
+        """Normalised images (B, C, H, W) to vectors (B, D)."""
+        pooled = self.blocks(images).mean(dim=(2, 3))  # (B, width, h, w) -> (B, width)
+        vectors: Tensor = self.norm(self.embedding(pooled))
+        return vectors
+
+
+class CompactTower(PooledTower):
     """A residual network of 1.06 million weights and 67 million multiply-adds at 48x48 grey.
 
     A 3x3 stem, three residual stages that halve the size, average pooling, and a linear layer with batch norm to the
@@ -65,9 +97,6 @@ class CompactTower(Tower):
         depths: tuple[int, int, int] = (1, 2, 2),
     ) -> None:
         spec = input_spec or InputSpec(48, 48, 1)
-        if min(spec.height, spec.width) < 16:
-            raise TowerError(f"The compact tower needs pictures of at least 16x16 pixels; got {spec}.")
-        super().__init__(spec, embedding_dim, (0.508,) * spec.channels, (0.255,) * spec.channels, "cosine")
         stem, *stages = widths
         layers: list[nn.Module] = [
             nn.Conv2d(spec.channels, stem, 3, 1, 1, bias=False),
@@ -79,15 +108,4 @@ class CompactTower(Tower):
             for block in range(depth):
                 layers.append(ResidualBlock(inside, outside, 2 if block == 0 else 1))
                 inside = outside
-        self.blocks = nn.Sequential(*layers)
-        self.embedding = nn.Linear(inside, embedding_dim, bias=False)
-        self.norm = nn.BatchNorm1d(embedding_dim)
-        for layer in self.modules():
-            if isinstance(layer, nn.Conv2d):
-                nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
-
-    def embed(self, images: Tensor) -> Tensor:
-        """Normalised images (B, C, H, W) to vectors (B, 128)."""
-        pooled = self.blocks(images).mean(dim=(2, 3))  # (B, 160, 6, 6) -> (B, 160)
-        vectors: Tensor = self.norm(self.embedding(pooled))
-        return vectors
+        super().__init__(spec, embedding_dim, layers, inside)
