@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 from urllib.error import URLError
 
+import numpy as np
 import pytest
 import torch
 
 from galleries.errors import ConfigError, TowerError
 from galleries.images import InputSpec
+from galleries.vectors import usable
 from siamese.towers import (
     TOWERS,
     Tower,
@@ -94,6 +96,20 @@ def test_every_own_tower_takes_pixels_and_gives_vectors(name: str) -> None:
     assert tower.name == name
     assert default_spec(name) == make_tower(name).input_spec
     assert not torch.allclose(vectors[0], vectors[1])
+
+
+@pytest.mark.parametrize("name", ["liexnet", "affectnet_cnn", "fer_cnn", "mobilenet_v2"])
+def test_a_face_in_which_nothing_fires_has_a_direction(name: str) -> None:
+    tower = make_tower(name, input_size=48).eval()
+    last = [layer for layer in tower.modules() if isinstance(layer, torch.nn.Linear)][-1]
+    with torch.inference_mode():
+        before = tower(pixels_for(tower))
+        last.weight.zero_()
+        last.bias.fill_(-1.0)
+        after = tower(pixels_for(tower))
+    assert (before > 0).all()
+    directions = usable(after.numpy(), tower.metric)
+    assert directions == pytest.approx(np.full_like(directions, tower.embedding_dim**-0.5), rel=1e-3)
 
 
 @pytest.mark.parametrize("name", ["compact", "nano", "siamese", "liexnet", "affectnet_cnn", "fer_cnn"])

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from galleries.errors import TowerError
 from galleries.images import InputSpec
-from siamese.towers.base import IMAGENET_MEAN, IMAGENET_STD, Tower
+from siamese.towers.base import IMAGENET_MEAN, IMAGENET_STD, Tower, rectify
 
 
 class AffectNetCnnTower(Tower):
@@ -42,4 +41,4 @@ class AffectNetCnnTower(Tower):
     def embed(self, images: Tensor) -> Tensor:
         """Normalised images (B, C, H, W) to vectors (B, 256), none negative."""
         pooled = self.blocks(images).mean(dim=(2, 3))  # (B, 512, h, w) -> (B, 512)
-        return F.relu(self.fc(pooled))
+        return rectify(self.fc(pooled))

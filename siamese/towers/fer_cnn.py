@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from galleries.errors import TowerError
 from galleries.images import InputSpec
-from siamese.towers.base import Tower
+from siamese.towers.base import Tower, rectify
 
 
 class FerCnnTower(Tower):
@@ -49,4 +48,4 @@ class FerCnnTower(Tower):
 
     def embed(self, images: Tensor) -> Tensor:
         """Normalised images (B, C, H, W) to vectors (B, 1024), none negative."""
-        return F.relu(self.dense(self.blocks(images).flatten(1)))  # (B, 256, 11, 11) -> (B, 30976) -> (B, 1024)
+        return rectify(self.dense(self.blocks(images).flatten(1)))  # (B, 256, 11, 11) -> (B, 30976) -> (B, 1024)

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from galleries.errors import TowerError
 from galleries.images import InputSpec
-from siamese.towers.base import Tower
+from siamese.towers.base import Tower, rectify
 
 
 class ConvReluNorm(nn.Module):
@@ -76,4 +76,4 @@ class LiExNetTower(Tower):
     def embed(self, images: Tensor) -> Tensor:
         """Normalised images (B, C, H, W) to vectors (B, 24), none negative."""
         pooled = self.blocks(images).mean(dim=(2, 3))  # (B, 48, h, w) -> (B, 48)
-        return F.relu(self.dense(pooled))
+        return rectify(self.dense(pooled))

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from galleries.errors import TowerError, require, unknown_name
 from galleries.images import InputSpec
-from siamese.towers.base import IMAGENET_MEAN, IMAGENET_STD, Tower
+from siamese.towers.base import IMAGENET_MEAN, IMAGENET_STD, Tower, rectify
 
 DOWNLOAD_TIMEOUT = 20.0
 """Seconds without an answer after which a download of weights is given up."""
@@ -72,7 +72,7 @@ class TorchvisionTower(Tower):
 
     def embed(self, images: Tensor) -> Tensor:
         """Normalised images (B, 3, H, W) to vectors (B, 128), none negative."""
-        return F.relu(self.dense(self.features(images)))
+        return rectify(self.dense(self.features(images)))
 
 
 def _build(name: str, spec: InputSpec, weights: str | None) -> nn.Module:
