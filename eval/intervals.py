@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 
 from galleries.errors import require
 
-_AT_ONCE = 1 << 20  # draws made in one go
-
 
 def wilson(right: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
     """Wilson score interval of a share.
@@ -84,11 +82,8 @@ class Bootstrap:
         groups = int(member.max()) + 1
         rng = np.random.default_rng(seed)
         counts = np.empty((repetitions, groups), np.float32)
-        step = max(1, _AT_ONCE // groups)
-        for start in range(0, repetitions, step):
-            rows = min(step, repetitions - start)
-            drawn = rng.integers(0, groups, (rows, groups)) + groups * np.arange(rows)[:, None]
-            counts[start : start + rows] = np.bincount(drawn.ravel(), minlength=rows * groups).reshape(rows, groups)
+        for row in counts:
+            row[:] = np.bincount(rng.integers(0, groups, groups), minlength=groups)
         return cls(member, counts, "pictures" if people is None else "people")
 
     def sums(self, values: NDArray[Any]) -> NDArray[np.float64]:

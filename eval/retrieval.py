@@ -127,24 +127,28 @@ def _rank_all(
             block = block / np.maximum(np.linalg.norm(block, axis=1, keepdims=True), 1e-30)
         own_lengths = np.einsum("bd,bd->b", block, block)
         squares = np.column_stack([block, np.ones_like(own_lengths), own_lengths]) @ wide  # (B, N) squared distances
-        for place, keys in enumerate(_sortable(squares), start):
+        for place, row in enumerate(squares, start):
             size = int(r[place])
             if size:
-                nearest = np.partition(keys | unlike[own[place]], size - 1)[:size]
+                nearest = np.partition(_sortable(row, unlike[own[place]]), size - 1)[:size]
                 nearest.sort()
-                hits = (nearest & 1) == 0
-                r_precision[place] = hits.mean()
-                average[place] = (np.cumsum(hits)[hits] / ranks[:size][hits]).sum() / size
+                hits = np.flatnonzero((nearest & 1) == 0)
+                r_precision[place] = len(hits) / size
+                average[place] = (ranks[: len(hits)] / ranks[hits]).sum() / size
 
     with ThreadPoolExecutor(_THREADS) as pool:  # NumPy multiplies and sorts outside the interpreter's lock
         list(pool.map(rank, range(0, len(vectors), _BLOCK)))
     return r_precision, average
 
 
-def _sortable(squares: NDArray[np.float32]) -> NDArray[np.int32]:
-    """Whole numbers in the order of squared distances, their last bit free to tell like from unlike.
+def _sortable(squares: NDArray[np.float32], unlike: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Whole numbers in the order of a row of squared distances, their last bit telling like (0) from unlike (1).
 
-    Floats that are not negative are in the order of their bits read as whole numbers.
+    Floats that are not negative are in the order of their bits read as whole numbers; negative ones, which only
+    rounding gives, count as 0. Works in place.
     """
-    np.maximum(squares, 0, out=squares)
-    return squares.view(np.int32) & np.int32(-2)
+    keys = squares.view(np.int32)
+    np.maximum(keys, 0, out=keys)
+    keys &= np.int32(-2)
+    keys |= unlike
+    return keys

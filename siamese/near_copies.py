@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import cv2
+import faiss
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,7 +20,6 @@ VIEW = InputSpec(48, 48, 1)
 """The form in which pictures are compared."""
 
 _SIDE = 8
-_TILE = (256, 2048)  # pictures of each side compared at a time, so that it stays in the cache
 _CHUNK = 4096
 
 
@@ -35,14 +35,11 @@ def near_copies(references: NDArray[np.uint8], queries: NDArray[np.uint8]) -> ND
     Returns:
         int64 (M, 2): indices of the query and of the reference, in no order.
     """
-    found = [np.zeros((0, 2), np.int64)]
-    ours, theirs = _signs(queries), _signs(references)
-    for row in range(0, len(ours), _TILE[0]):
-        for column in range(0, len(theirs), _TILE[1]):
-            agreement = ours[row : row + _TILE[0]] @ theirs[column : column + _TILE[1]].T  # 64 - 2 * differing bits
-            places = np.flatnonzero(agreement >= ours.shape[1] - 2 * NEAR_BITS)
-            found.append(np.stack(np.divmod(places, agreement.shape[1]), axis=1) + np.array([row, column]))
-    pairs = np.concatenate(found)
+    index = faiss.IndexBinaryFlat(_SIDE * _SIDE)
+    index.add(_hashes(references))
+    starts, _, nearest = index.range_search(_hashes(queries), NEAR_BITS + 1)  # fewer than so many bits differ
+    asked = np.repeat(np.arange(len(queries), dtype=np.int64), np.diff(starts.astype(np.int64)))
+    pairs = np.stack([asked, nearest.astype(np.int64)], axis=1)
     kept = [np.zeros(0, bool)]
     for start in range(0, len(pairs), _CHUNK):
         chunk = pairs[start : start + _CHUNK]
@@ -66,15 +63,15 @@ def view(pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return PixelStore.from_array(pictures).batch(np.arange(len(pictures)), VIEW)[:, 0]
 
 
-def _signs(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Difference hash of every picture, float32 (N, 64): 1 where a cell is darker than its right neighbour, else -1."""
-    out = np.empty((len(pictures), _SIDE * _SIDE), np.float32)
+def _hashes(pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Difference hash of every picture, uint8 (N, 8): of 64 bits, 1 where a cell is darker than its right neighbour."""
+    out = np.empty((len(pictures), _SIDE), np.uint8)
     for start in range(0, len(pictures), _CHUNK):
         part = np.ascontiguousarray(pictures[start : start + _CHUNK])
         # one tall picture: its rows are cut into eighths of 48, so no cell mixes two pictures
         tall = cv2.resize(part.reshape(-1, VIEW.width), (_SIDE + 1, len(part) * _SIDE), interpolation=cv2.INTER_AREA)
         cells = tall.reshape(-1, _SIDE, _SIDE + 1)  # (n * 8, 9) -> (n, 8, 9)
-        out[start : start + _CHUNK] = np.where(cells[:, :, :-1] < cells[:, :, 1:], 1, -1).reshape(len(part), -1)
+        out[start : start + _CHUNK] = np.packbits(cells[:, :, :-1] < cells[:, :, 1:], axis=2)[:, :, 0]
     return out
 
 
