@@ -25,7 +25,7 @@ demo: .venv/.installed
 	@$(BIN)/emotions demo
 
 test: lint
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 lint: .venv/.installed
 	$(BIN)/ruff check .

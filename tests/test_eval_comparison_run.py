@@ -84,7 +84,7 @@ def test_a_run_is_done_once_and_goes_on_where_it_was_stopped(tmp_path: Path) -> 
 
 def _against_a_slow_test(task: Contest, row: Row) -> None:
     """The answers once more, by PyTorch instead of ONNX."""
-    folder = task.setting.out / "compact" / "seed-1"
+    folder = task.setting.out / "nano" / "seed-1"
     best = load_checkpoint(folder)
     assert best.card["recipe"] == "own"
     voters = task.voters()
@@ -135,7 +135,7 @@ def test_a_loss_that_diverges_ends_a_run_not_the_comparison(tmp_path: Path) -> N
     "damage",
     [
         lambda text: text[: len(text) // 2],
-        lambda text: text.replace('"tower": "compact"', '"tower": "liexnet"'),
+        lambda text: text.replace('"tower": "nano"', '"tower": "liexnet"'),
         lambda text: text.replace('"digest": "', '"digest": "0'),
         lambda text: text.replace('"knn": [', '"knn": [7, '),
         lambda text: text.replace('"softmax": [', '"softmax": ["a", '),
@@ -153,11 +153,11 @@ def test_a_damaged_row_is_named(tmp_path: Path, damage: Any) -> None:
     facts = Facts(1, 1, 1, 16, 16, 1, 1, 1.0, 1, 1, 1, "float32", "")
     few = {head: Mean(0.5, (0.4, 0.6)) for head in ("knn", "prototype")}
     speed = TowerSpeed(1.0, 2.0, 3, 1, None, None)
-    row = Row("compact", 0, task.split.digest, answers, answers, True, few, facts, speed)
-    path = tmp_path / "compact" / "seed-0" / ROW_FILE
+    row = Row("nano", 0, task.split.digest, answers, answers, True, few, facts, speed)
+    path = tmp_path / "nano" / "seed-0" / ROW_FILE
     path.parent.mkdir(parents=True)
     path.write_text(json.dumps(asdict(row)))
-    assert read_row(path, "compact", 0, task) == row
+    assert read_row(path, "nano", 0, task) == row
     text = path.read_text()
     assert damage(text) != text
     path.write_text(damage(text))

@@ -31,7 +31,7 @@ def trainer_for(folder: Path, **options: Any) -> Trainer:
     ],
 )
 def test_both_loops_make_the_same_step(options: dict[str, Any], tmp_path: Path) -> None:
-    trainer = trainer_for(tmp_path, augment=Augmentation(), **options)
+    trainer = trainer_for(tmp_path, tower="compact", augment=Augmentation(), **options)
     pool = np.arange(len(trainer.feed))
     bare = BareLoop(trainer, trainer.feed.pixels(pool), torch.from_numpy(trainer.feed.labels))
     before = {key: value.clone() for key, value in trainer.learner.state_dict().items()}

@@ -34,8 +34,9 @@ def tiny_split(dataset: FaceDataset) -> Split:
 
 
 def tiny_config(**options: Any) -> TrainingConfig:
-    """Three epochs of the compact tower at 16x16."""
+    """Three epochs of the nano tower at 16x16."""
     basic: dict[str, Any] = {
+        "tower": "nano",
         "input_size": 16,
         "embedding_dim": 8,
         "epochs": 3,
