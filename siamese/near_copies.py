@@ -38,7 +38,8 @@ def near_copies(references: NDArray[np.uint8], queries: NDArray[np.uint8]) -> ND
     index = faiss.IndexBinaryFlat(_SIDE * _SIDE)
     index.add(_hashes(references))
     starts, _, nearest = index.range_search(_hashes(queries), NEAR_BITS + 1)  # fewer than so many bits differ
-    asked = np.repeat(np.arange(len(queries), dtype=np.int64), np.diff(starts.astype(np.int64)))
+    ends: NDArray[np.int64] = starts.astype(np.int64)
+    asked = np.repeat(np.arange(len(queries), dtype=np.int64), ends[1:] - ends[:-1])
     pairs = np.stack([asked, nearest.astype(np.int64)], axis=1)
     kept = [np.zeros(0, bool)]
     for start in range(0, len(pairs), _CHUNK):
