@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 
 from galleries.errors import ConfigError, DataError
+from galleries.shrinking import shrink
 
 MAX_SIDE = 256
 """Longest side, in pixels, a face keeps: larger ones are reduced by area averaging before any other resize."""
@@ -176,7 +177,7 @@ def limit(image: np.ndarray, side: int = MAX_SIDE) -> np.ndarray:
     if longest <= side:
         return image
     new = (max(1, round(width * side / longest)), max(1, round(height * side / longest)))
-    return cv2.resize(image, new, interpolation=cv2.INTER_AREA)
+    return shrink(image, *new)
 
 
 def to_grey(image: np.ndarray) -> np.ndarray:
