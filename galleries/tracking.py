@@ -106,7 +106,10 @@ class Tracker:
 
     def _join(self, boxes: Sequence[Box]) -> Dict[int, int]:
         """Positions in ``tracks`` to the places in ``boxes`` that continue them."""
-        shares = overlaps([track.box for track in self.tracks], boxes)  # (T, B)
+        known = [track.box for track in self.tracks]
+        if known == list(boxes):  # nobody moved: each overlaps itself most
+            return {place: place for place in range(len(boxes))}
+        shares = overlaps(known, boxes)  # (T, B)
         # sorted is stable: of equals the older track comes first, then the earlier box
         pairs = sorted(np.ndindex(*shares.shape), key=lambda pair: -shares[pair])
         joined: Dict[int, int] = {}

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Dict, List, Set
 
 import numpy as np
@@ -47,6 +48,16 @@ def test_two_people_keep_their_numbers_while_they_move() -> None:
     assert tracker.update([box(53, 0), box(3, 0)]) == [2, 1]
     assert tracker.update([box(6, 1), box(56, 1), box(20, 30)]) == [1, 2, 3]
     assert [track.box.x for track in tracker.tracks] == [6, 56, 20]
+
+
+@given(st.lists(BOXES, max_size=5))
+def test_who_does_not_move_keeps_the_number(boxes: List[Box]) -> None:
+    still, unsure = Tracker(), Tracker()
+    for score in (1.0, 2.0, 3.0):
+        numbers = still.update(boxes)
+        assert numbers == unsure.update([replace(face, score=score) for face in boxes])
+        assert numbers == list(range(1, len(boxes) + 1))
+    assert [track.seen for track in still.tracks] == [3] * len(boxes)
 
 
 def test_the_pair_that_overlaps_most_is_joined_first() -> None:
