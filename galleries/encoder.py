@@ -6,6 +6,7 @@ A tower's ONNX file carries its card, JSON under the metadata key ``emotions.car
 from __future__ import annotations
 
 import json
+import os
 import string
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +34,12 @@ CARD_KEY = "emotions.card"
 """Key of the ONNX custom metadata that holds a tower's card."""
 
 BATCH = 256
-"""Pictures an :class:`OnnxEncoder` runs through its tower at once."""
+"""Pictures an :class:`OnnxEncoder` runs through its tower at once at most."""
+
+_FITS = (
+    1 << 17
+)  # values of the pictures a CPU thread works on at once, so that what a tower makes of them stays in cache
+_LEAST = 4  # such pictures where they are large: fewer leave weights to be read anew for each
 
 
 class TowerIdentity(Protocol):
@@ -163,6 +169,7 @@ class OnnxEncoder:
         self.emotions = tuple(str(name) for name in card.get("emotions", ()))
         self.precision = str(card.get("precision", "float32"))
         self.threads = threads
+        self._at_once = self._choose_batch()
 
     @property
     def session(self) -> Any:
@@ -180,7 +187,7 @@ class OnnxEncoder:
         return short_name(self.providers[0])
 
     def encode(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Turn prepared pixels into vectors, at most 256 pictures at a time.
+        """Turn prepared pixels into vectors, at most 256 pictures at a time; on a CPU as many as its caches hold.
 
         Args:
             pixels: uint8 (B, C, H, W) as ``images.prepare_batch(images, encoder.input_spec)`` gives them; B may be 0.
@@ -198,23 +205,33 @@ class OnnxEncoder:
                 f"Tower {self.name!r} takes uint8 pixels of shape (B, {', '.join(map(str, expected))}) and was given "
                 f"{pixels.dtype} {pixels.shape}; prepare pictures with galleries.images.prepare_batch."
             )
+        step = self._at_once
+        if 0 < len(pixels) <= step:
+            return self._run(np.ascontiguousarray(pixels))
         out = np.empty((len(pixels), self.embedding_dim), np.float32)
-        for start in range(0, len(pixels), BATCH):
-            batch = np.ascontiguousarray(pixels[start : start + BATCH])
-            vectors = self._run(batch)
-            if vectors.shape != (len(batch), self.embedding_dim):
-                raise TowerError(
-                    f"Tower {self.name!r} answered {vectors.shape} where its card promises "
-                    f"({len(batch)}, {self.embedding_dim}); export it again."
-                )
-            out[start : start + BATCH] = vectors
+        for start in range(0, len(pixels), step):
+            out[start : start + step] = self._run(np.ascontiguousarray(pixels[start : start + step]))
         return out
+
+    def _choose_batch(self) -> int:
+        if self.provider != "cpu":
+            return BATCH
+        spec = self.input_spec
+        alone = _FITS // (spec.channels * spec.height * spec.width)
+        return min(BATCH, max(_LEAST, alone) * (self.threads or os.cpu_count() or 1))
 
     def _run(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
         try:
-            vectors: NDArray[np.float32] = self._session.run(["embedding"], {"pixels": batch})[0]
+            vectors: NDArray[np.float32] = np.asarray(
+                self._session.run(["embedding"], {"pixels": batch})[0], np.float32
+            )
         except Exception as error:  # ONNX Runtime's exceptions share no public base class
             raise TowerError(f"Tower {self.name!r} failed while running ({first_line(error)}).") from error
+        if vectors.shape != (len(batch), self.embedding_dim):
+            raise TowerError(
+                f"Tower {self.name!r} answered {vectors.shape} where its card promises "
+                f"({len(batch)}, {self.embedding_dim}); export it again."
+            )
         return vectors
 
 

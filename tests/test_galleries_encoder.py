@@ -31,6 +31,12 @@ def test_encoding_is_the_towers_arithmetic(tower: Path, count: int) -> None:
     np.testing.assert_allclose(vectors, pixels(count).reshape(count, SIDE * SIDE) @ weights(), rtol=1e-4, atol=1e-2)
 
 
+def test_large_pictures_pass_a_few_at_a_time(tower: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = OnnxEncoder(tower, threads=1).encode(pixels(50))
+    monkeypatch.setattr("galleries.encoder._FITS", 1)  # as if these were too large for any cache
+    np.testing.assert_allclose(OnnxEncoder(tower, threads=1).encode(pixels(50)), whole, rtol=1e-6)
+
+
 def test_the_card_is_read(tower: Path) -> None:
     encoder = load_encoder(tower)
     assert (encoder.name, encoder.fingerprint, encoder.embedding_dim) == ("tiny", "ab" * 16, DIM)
