@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from galleries.errors import DataError, GalleryError
 from galleries.evidence import Decision
 from galleries.records import read_record
+from galleries.voting import WEIGHTS
 
 if TYPE_CHECKING:
     from galleries.gallery import Gallery
@@ -87,6 +88,7 @@ class Calibration:
                 and min(made.distance, made.ece_before, made.ece_after, made.faces, made.size, knots.min()) >= 0
                 and (np.diff(knots, axis=0) >= 0).all()
                 and made.n_neighbors >= 1
+                and made.weights in WEIGHTS
             )
             if not (made.thresholds and in_range):
                 raise ValueError("a value is out of range")
@@ -202,6 +204,9 @@ def conformal_quantile(scores: NDArray[np.float64], error: float) -> float:
 def decisions(gallery: Gallery, vectors: NDArray[np.float32]) -> List[Decision]:
     """What may be said of faces, by the gallery's calibration.
 
+    The emotions and the unknown rest on distances to the references of each emotion, so they are the same whatever
+    vote they stand beside; the confidence is of the vote that was calibrated, and names its winner.
+
     Args:
         gallery: One with a calibration.
         vectors: float32 (B, D).
@@ -216,11 +221,13 @@ def decisions(gallery: Gallery, vectors: NDArray[np.float32]) -> List[Decision]:
     scores = conformal_scores(distances)
     limits = np.array([fitted.thresholds.get(name, max(fitted.thresholds.values())) for name in gallery.emotions])
     shares = gallery.predict_proba(vectors, min(fitted.n_neighbors, len(gallery)), fitted.weights)
-    confidence = fitted.confidence(shares.max(axis=1))
-    return [
-        _decide(gallery.emotions, distances[i], scores[i], limits, fitted.distance, float(confidence[i]))
-        for i in range(len(vectors))
-    ]
+    confidence = fitted.confidence(shares.max(axis=1)).tolist()
+    winners = [gallery.emotions[label] for label in shares.argmax(axis=1).tolist()]
+    found = []
+    for i, (probability, winner) in enumerate(zip(confidence, winners)):
+        kept, unknown, why = _decide(gallery.emotions, distances[i], scores[i], limits, fitted.distance)
+        found.append(Decision(kept, unknown, probability, why, winner))
+    return found
 
 
 def _decide(
@@ -229,19 +236,18 @@ def _decide(
     scores: NDArray[np.float64],
     limits: NDArray[np.float64],
     far: float,
-    confidence: float,
-) -> Decision:
+) -> Tuple[Tuple[str, ...], bool, str]:
+    """The emotions that remain of a face, whether it is unknown, and why."""
     order = np.argsort(scores, kind="stable")
     kept = tuple(emotions[int(label)] for label in order if scores[label] <= limits[label])
     nearest = float(distances.min())
     if nearest > far:
-        why = f"no reference is near: distance {nearest:.3f}, accepted up to {far:.3f}"
-        return Decision(kept, True, confidence, why)
+        return kept, True, f"no reference is near: distance {nearest:.3f}, accepted up to {far:.3f}"
     if not kept:
-        return Decision(kept, True, confidence, "every emotion is ruled out: the face lies between them")
+        return kept, True, "every emotion is ruled out: the face lies between them"
     if len(kept) == 1:
-        return Decision(kept, False, confidence, "all other emotions are ruled out")
-    return Decision(kept, False, confidence, f"{len(kept)} emotions cannot be told apart here")
+        return kept, False, "all other emotions are ruled out"
+    return kept, False, f"{len(kept)} emotions cannot be told apart here"
 
 
 def isotonic(values: NDArray[np.float64], right: NDArray[np.bool_]) -> Tuple[Tuple[float, float], ...]:

@@ -249,7 +249,7 @@ class Collection:
 
 def check_width(vectors: Vectors, tower: TowerCard) -> None:
     """Refuse vectors that are not of a tower's length."""
-    shape = np.shape(vectors)
+    shape = vectors.shape if isinstance(vectors, np.ndarray) else np.shape(vectors)
     if len(shape) == 2 and shape[1] != tower.embedding_dim:
         raise EncoderMismatch(
             f"Vectors of length {shape[1]} were given, but tower {tower.name!r} ({tower.fingerprint}) gives "

@@ -15,12 +15,15 @@ class Decision:
         unknown: Whether none is to be named: nothing near, or every emotion ruled out.
         confidence: The vote share of the winner as a calibrated probability of its being right, 0-1.
         reason: Why, in words.
+        winner: Whom ``confidence`` is about: the winner of the vote that was calibrated, which prefers nobody. An
+            answer by other neighbours or weights, or by a person's own references, may be another emotion.
     """
 
     emotions: Tuple[str, ...]
     unknown: bool
     confidence: float
     reason: str
+    winner: str
 
     def to_json(self) -> Dict[str, Any]:
         """The decision as a plain dict."""
@@ -103,8 +106,9 @@ class Prediction:
         confidence: The winner's share of the vote, 0-1.
         scores: Every emotion of the gallery to its share; they sum to 1.
         neighbours: Who voted, nearest first.
-        decision: What may be said of the face; None where the gallery is not calibrated, and of a personal vote, for
-            which its calibration promises nothing.
+        decision: What may be said of the face; None where the gallery is not calibrated. It rests on distances and not
+            on this vote: a personal vote has the one that the face has without the person, promised for people at
+            large and not for this one.
         personal: What the person's own references did to the vote; None where no person was named.
     """
 

@@ -17,7 +17,7 @@ from galleries.evidence import Neighbour, PersonalVote, Prediction, Reference
 from galleries.personal import PERSONAL_WEIGHT, Own, check_weight, nearest_felt
 from galleries.saved import SavedCollection
 from galleries.vectors import Vectors, check_k
-from galleries.voting import decide, vote
+from galleries.voting import decide, vote, vote_alone
 
 __all__ = ["DEFAULT_NEIGHBORS", "Gallery", "Neighbour", "Prediction", "Reference"]
 
@@ -113,10 +113,15 @@ class Gallery(SavedCollection):
         personal_weight: float = PERSONAL_WEIGHT,
     ) -> List[Prediction]:
         """The emotion of each vector with its evidence; arguments and errors as :meth:`predict_proba`."""
+        self._check_vectors(vectors, fingerprint)
+        if subject is None and len(vectors) == 1:
+            check_weight(personal_weight)
+            near, places = self._index.nearest_to(vectors, n_neighbors)
+            return self._decided(vectors, [self._prediction(near, near, places, weights)])
         felt, distances, indices = self._voters(vectors, n_neighbors, fingerprint, subject, personal_weight)
         if subject is None:
             return self.explain(vectors, distances, indices, weights)
-        found = self._predictions(felt, distances, indices, weights)
+        found = self._decided(vectors, self._predictions(felt, distances, indices, weights))
         own = np.isin(indices, self.own_references(subject).places)  # (B, k)
         shares = vote(felt, own.astype(np.int64), 2, weights)[:, 1]
         usual = self.predict(vectors, n_neighbors, weights)
@@ -139,7 +144,10 @@ class Gallery(SavedCollection):
         Raises:
             ConfigError: Unknown ``weights``.
         """
-        found = self._predictions(distances, distances, indices, weights)
+        return self._decided(vectors, self._predictions(distances, distances, indices, weights))
+
+    def _decided(self, vectors: Vectors, found: List[Prediction]) -> List[Prediction]:
+        """Predictions of these vectors, each with the calibration's decision if there is one."""
         if self.calibration is not None:
             for said, decision in zip(found, decisions(self, vectors)):
                 said.decision = decision
@@ -149,18 +157,22 @@ class Gallery(SavedCollection):
         self, felt: Vectors, distances: Vectors, indices: NDArray[np.int64], weights: str
     ) -> List[Prediction]:
         """The vote by ``felt`` distances with the neighbours as they are: arrays (B, k)."""
+        if len(felt) == 1:
+            return [self._prediction(felt[0].tolist(), distances[0].tolist(), indices[0].tolist(), weights)]
         labels = self.labels[indices]
         scores = vote(felt, labels, len(self.emotions), weights)
-        winners = decide(scores, felt, labels)
+        winners = decide(scores, felt, labels).tolist()
         return [
-            Prediction(
-                emotion=self.emotions[winner],
-                confidence=float(row[winner]),
-                scores=dict(zip(self.emotions, row.tolist())),
-                neighbours=self._neighbours(distances[i], indices[i]),
-            )
-            for i, (winner, row) in enumerate(zip(winners, scores))
+            Prediction(self.emotions[winner], row[winner], dict(zip(self.emotions, row)), self._neighbours(far, those))
+            for winner, row, far, those in zip(winners, scores.tolist(), distances.tolist(), indices.tolist())
         ]
+
+    def _prediction(self, felt: List[float], distances: List[float], indices: List[int], weights: str) -> Prediction:
+        """:meth:`_predictions` of one vector, quickly."""
+        labels = [self.labels.item(index) for index in indices]
+        row, winner = vote_alone(felt, labels, len(self.emotions), weights)
+        near = self._neighbours(distances, indices)
+        return Prediction(self.emotions[winner], row[winner], dict(zip(self.emotions, row)), near)
 
     def _voters(
         self, vectors: Vectors, n_neighbors: int, fingerprint: Optional[str], subject: Optional[str], weight: float
@@ -233,12 +245,13 @@ class Gallery(SavedCollection):
         if anchor.ndim != 1:
             raise GalleryError(f"An anchor of shape {anchor.shape} was given; one vector of shape (D,) was expected.")
         self._check_vectors(anchor[None], fingerprint)
-        return self._neighbours(*self._index.within(anchor, threshold))
+        distances, indices = self._index.within(anchor, threshold)
+        return self._neighbours(distances.tolist(), indices.tolist())
 
-    def _neighbours(self, distances: Vectors, indices: NDArray[np.int64]) -> List[Neighbour]:
-        found = []
-        numbers = self._index.numbers[indices].tolist()
-        for rank, (distance, index, number) in enumerate(zip(distances.tolist(), indices.tolist(), numbers), start=1):
-            known = self.references[index]
-            found.append(Neighbour(rank, known.label, distance, number, known.source, known.subject, known.sequence))
+    def _neighbours(self, distances: List[float], indices: List[int]) -> List[Neighbour]:
+        found, numbers, origin, label = [], self._index.numbers, self.references.origin, self.labels.item
+        is_counting = numbers.item(0) == 0 and numbers.item(-1) == len(numbers) - 1  # 0, 1, 2 …, as they ascend
+        for rank, (distance, index) in enumerate(zip(distances, indices), start=1):
+            number = index if is_counting else numbers.item(index)
+            found.append(Neighbour(rank, self.emotions[label(index)], distance, number, *origin(index)))
         return found

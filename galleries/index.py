@@ -8,27 +8,25 @@ in a batch, and ties go to the lower number. A search never answers "no neighbou
 
 from __future__ import annotations
 
-from typing import Callable, Optional, Tuple
+from typing import Callable, List, Optional, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from galleries import ranking
 from galleries.content import Pieces, Read
 from galleries.errors import GalleryError, unknown_name
 from galleries.kinds import APART, KINDS
-from galleries.native import Native, nearest_in_block
+from galleries.native import Native
 from galleries.rows import Rows
-from galleries.vectors import METRICS, Vectors, check_k, squared_distances, usable
+from galleries.vectors import METRICS, Vectors, check_k, usable
 
 __all__ = ["KINDS", "VectorIndex"]
 
 Numbers = NDArray[np.int64]
 
-_SPARE = 8  # candidates beyond k, so that ties at the border are seen
 _REACH = {"ivfpq": 64}  # candidates for each neighbour wanted, where the candidates' order is only roughly right
 _WIDER = 16  # by which the candidates of an undecided border grow once, before every vector is compared
-_DOUBT = 2.0**-21  # relative error of a squared distance computed by matrix product in float32
-_BLOCK = 1 << 22  # floats of a temporary array
 _ADDED = 1 << 21  # floats that are given to FAISS at a time
 
 
@@ -184,9 +182,12 @@ class VectorIndex:
         """
         check_k(k, len(self))
         ready = usable(queries, self.metric, self.dim)
+        if len(ready) == 1:
+            near, places = zip(*self._nearest(ready, k))
+            return self._distances(np.array([near], np.float32)), np.array([places], np.int64)
         if not len(ready):
             return np.empty((0, k), np.float32), np.empty((0, k), np.int64)
-        wide = min(len(self), k * _REACH.get(self.kind, 1) + _SPARE)
+        wide = self._wide(k)
         squares, positions, open_rows = self._candidates(ready, k, wide)
         if len(open_rows) and wide < len(self):
             wider = min(len(self), wide * _WIDER)
@@ -194,8 +195,37 @@ class VectorIndex:
             squares[open_rows], positions[open_rows] = again[:, :wide], found[:, :wide]
             open_rows = open_rows[still]
         for row in open_rows:
-            squares[row, :k], positions[row, :k] = self._compare_all(ready[row], k)
+            squares[row, :k], positions[row, :k] = ranking.compare_all(self._stored(), ready[row], k)
         return self._distances(squares[:, :k]), positions[:, :k]
+
+    def nearest_to(self, query: Vectors, k: int) -> Tuple[List[float], List[int]]:
+        """:meth:`search` of one query (1, D), as lists: distances and positions. Quicker, as little of numpy is called.
+
+        Raises:
+            GalleryError: As :meth:`search`.
+        """
+        check_k(k, len(self))
+        nearest = self._nearest(usable(query, self.metric, self.dim), k)
+        if self.metric == "cosine":  # as _distances does
+            distances = [min(square / 2, 2.0) for square, _ in nearest]
+        else:
+            distances = self._distances(np.array([square for square, _ in nearest], np.float32)).tolist()
+        return distances, [position for _, position in nearest]
+
+    def _nearest(self, ready: Vectors, k: int) -> ranking.Ranking:
+        """Squared distances and positions of the k nearest of one query (1, D)."""
+        rows, query, wide = self._stored(), ready[0], self._wide(k)
+        length = 1.0 if self.metric == "cosine" else float(np.dot(query, query))
+        for width in sorted({wide, min(len(self), wide * _WIDER)}):
+            found = ranking.ranked_alone(rows, query, self._native.nearest(ready, width, self.numbers)[0])
+            if not ranking.is_border_open(found, k, length, self._knows_the_nearest(width)):
+                return found[:k]
+        squares, positions = ranking.compare_all(rows, query, k)
+        return list(zip(squares.tolist(), positions.tolist()))
+
+    def _wide(self, k: int) -> int:
+        """How many candidates are looked at for k neighbours."""
+        return min(len(self), k * _REACH.get(self.kind, 1) + ranking.SPARE)
 
     def within(self, query: Vectors, radius: float) -> Tuple[Vectors, Numbers]:
         """Every vector at most ``radius`` away, nearest first; exact for every kind.
@@ -208,7 +238,7 @@ class VectorIndex:
             Distances float32 (M,) and positions int64 (M,).
         """
         ready = usable(np.asarray(query)[None], self.metric, self.dim)
-        squares, positions = self._compare_all(ready[0], len(self))
+        squares, positions = ranking.compare_all(self._stored(), ready[0], len(self))
         distances = self._distances(squares)
         near = distances <= np.float32(radius)
         return distances[near], positions[near]
@@ -217,47 +247,18 @@ class VectorIndex:
         """Distances to the k nearest by comparing every vector, for every kind; as :meth:`search`, float32 (B, k)."""
         check_k(k, len(self))
         ready = usable(queries, self.metric, self.dim)
-        best = np.full((len(ready), k), np.inf, np.float32)
-        for block in self._stored().blocks():
-            found = nearest_in_block(ready, block, min(len(block), k + _SPARE))  # (B, c)
-            squares = self._squares(Rows(block), ready, found)
-            best = np.sort(np.concatenate([best, squares], axis=1), axis=1)[:, :k]
-        return self._distances(best)
+        return self._distances(ranking.exact_squares(self._stored(), ready, k))
 
     def _candidates(self, ready: Vectors, k: int, wide: int) -> Tuple[Vectors, Numbers, Numbers]:
         """FAISS's ``wide`` nearest, put in order: squared distances, positions, and rows where the border is open."""
-        positions = self._native.nearest(ready, wide, self.numbers)  # (B, wide or more), -1 where there is no more
-        absent = positions < 0
-        gaps = bool(absent.any())
-        if gaps:
-            positions = np.where(absent, 0, positions)
-        squares = self._squares(self._stored(), ready, positions)
-        if gaps:
-            squares[absent] = np.inf
-        order = np.lexsort((positions, squares), axis=1)[:, :wide]
-        at = np.arange(len(positions))[:, None], order
-        squares, positions = squares[at], positions[at]
-        is_open = squares[:, k - 1] == np.inf
-        if self.kind == "flat" and wide < len(self):  # vectors just outside may be as near as the k-th
-            scale = np.einsum("bd,bd->b", ready, ready) + squares[:, k - 1]
-            is_open |= squares[:, -1] - squares[:, k - 1] <= _DOUBT * 4 * scale
-        return squares, positions, np.flatnonzero(is_open)
+        found = self._native.nearest(ready, wide, self.numbers)  # (B, wide or more), -1 where there is no more
+        squares, positions = ranking.ranked(self._stored(), ready, found)
+        squares, positions = squares[:, :wide], positions[:, :wide]
+        return squares, positions, ranking.open_borders(ready, squares, k, self._knows_the_nearest(wide))
 
-    def _squares(self, rows: Rows, ready: Vectors, positions: Numbers) -> Vectors:
-        """Squared distances of queries (B, D) to the vectors at positions (B, w): float32 (B, w)."""
-        squares = np.empty(positions.shape, np.float32)
-        step = max(1, _BLOCK // (positions.shape[1] * self.dim))
-        for start in range(0, len(ready), step):
-            some = slice(start, start + step)
-            squares[some] = squared_distances(rows.take(positions[some]), ready[some, None])  # (b, w, D) -> (b, w)
-        return squares
-
-    def _compare_all(self, query: Vectors, k: int) -> Tuple[Vectors, Numbers]:
-        """The k nearest of one query (D,) by comparing every vector: squared distances and positions (k,)."""
-        blocks = self._stored().blocks(max(1, _BLOCK // self.dim))
-        squares = np.concatenate([squared_distances(block, query[None]) for block in blocks])
-        order = np.argsort(squares, kind="stable")[:k].astype(np.int64)
-        return squares[order], order
+    def _knows_the_nearest(self, wide: int) -> bool:
+        """Whether FAISS compares every vector, and this many candidates are not all of them."""
+        return self.kind == "flat" and wide < len(self)
 
     def _distances(self, squares: Vectors) -> Vectors:
         # between unit vectors |a - b|² = 2 (1 - cos)

@@ -42,10 +42,12 @@ class Native:
     Attributes:
         kind: ``"flat"``, ``"ivf"``, ``"hnsw"`` or ``"ivfpq"``.
         index: FAISS's object.
+        dim: Length D of the vectors.
     """
 
     def __init__(self, index: Any, kind: str) -> None:
         self.index, self.kind = index, kind
+        self.dim = int(index.d)
         # the index inside an IDMap2 answers with positions, as its numbers ascend, and spares FAISS a parallel loop
         self._inner = index if kind in APART else index.index
         self._alive: Optional[Numbers] = None  # FAISS's positions of those not removed; None: all
@@ -97,11 +99,6 @@ class Native:
         if native.index.metric_type != _measure(metric) or len(numbers) != count or (np.diff(numbers) <= 0).any():
             raise GalleryError(f"index.faiss is not the {metric} index that gallery.json describes; build it anew.")
         return native, numbers
-
-    @property
-    def dim(self) -> int:
-        """Length D of the vectors."""
-        return int(self.index.d)
 
     @property
     def dead(self) -> int:
@@ -163,7 +160,8 @@ class Native:
             positions[absent] = -1
             return positions
         if self._place is None:
-            return np.asarray(self._inner.search(ready, wide)[1], np.int64)
+            near: Numbers = self._inner.search(ready, wide)[1]
+            return near
         found = self._inner.search(ready, min(int(self.index.ntotal), wide + min(wide, self.dead)))[1]
         return np.where(found < 0, -1, self._place[found])
 

@@ -27,6 +27,9 @@ class _Names:
     def values(self) -> List[Optional[str]]:
         return [self.table[code] for code in self.codes.tolist()]
 
+    def at(self, position: int) -> Optional[str]:
+        return self.table[0] if len(self.table) == 1 else self.table[self.codes.item(position)]
+
     def take(self, positions: Codes) -> _Names:
         return _Names(self.table, self.codes[positions])
 
@@ -52,8 +55,8 @@ class _Texts:
         return [self.data[a:b].decode("utf-8", "surrogatepass") for a, b in zip(starts, starts[1:])]
 
     def at(self, position: int) -> str:
-        start = int(self.ends[position - 1]) if position else 0
-        return self.data[start : int(self.ends[position])].decode("utf-8", "surrogatepass")
+        start = self.ends.item(position - 1) if position else 0
+        return self.data[start : self.ends.item(position)].decode("utf-8", "surrogatepass")
 
     def take(self, positions: Codes) -> _Texts:
         if not len(positions):
@@ -108,13 +111,11 @@ class References(Sequence[Reference]):
         return self._at(position)
 
     def _at(self, position: int) -> Reference:
-        labels, subjects, sequences = self._labels, self._subjects, self._sequences
-        return Reference(
-            str(labels.table[labels.codes[position]]),
-            self._sources.at(position),
-            subjects.table[subjects.codes[position]],
-            sequences.table[sequences.codes[position]],
-        )
+        return Reference(str(self._labels.at(position)), *self.origin(position))
+
+    def origin(self, position: int) -> Tuple[str, Optional[str], Optional[str]]:
+        """Source, subject and sequence of the reference at a position, from 0."""
+        return self._sources.at(position), self._subjects.at(position), self._sequences.at(position)
 
     def __iter__(self) -> Iterator[Reference]:
         return (self._at(position) for position in range(len(self)))

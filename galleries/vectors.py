@@ -29,23 +29,44 @@ def usable(vectors: Any, metric: str, dim: int = 0) -> Vectors:
     Raises:
         GalleryError: A wrong shape or type, NaN, infinite or too large values, zero vectors under cosine.
     """
-    array = np.asarray(vectors)
+    array = vectors if isinstance(vectors, np.ndarray) else np.asarray(vectors)
     if array.ndim != 2 or array.dtype.kind not in "fiu" or array.shape[1] == 0 or (dim and array.shape[1] != dim):
         wanted = f"(B, {dim})" if dim else "(B, D)"
         raise GalleryError(f"Vectors are {array.dtype} of shape {array.shape}; numbers of shape {wanted} are needed.")
-    with np.errstate(over="ignore", invalid="ignore"):
-        ready: Vectors = np.ascontiguousarray(array, np.float32)
-        squares = np.einsum("bd,bd->b", ready, ready)
-    _refuse(~(squares < 1e36), "hold NaN, infinite or far too large values; a tower gives finite numbers")
+    ready = _single(array)
+    squares = np.einsum("bd,bd->b", ready, ready)
+    least, most = _span(squares)
+    if not most < 1e36:
+        _refuse(~(squares < 1e36), "hold NaN, infinite or far too large values; a tower gives finite numbers")
     if metric == "cosine":
-        _refuse(squares < 1e-30, "are zero and have no direction, so no cosine; use the euclidean metric or mend them")
+        if least < 1e-30:
+            why = "are zero and have no direction, so no cosine; use the euclidean metric or mend them"
+            _refuse(squares < 1e-30, why)
         ready = ready / np.sqrt(squares)[:, None]
     return ready
 
 
+def _single(array: Any) -> Vectors:
+    """Contiguous float32; what is too large for it becomes infinite."""
+    if array.dtype == np.float32:
+        return np.ascontiguousarray(array)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.ascontiguousarray(array, np.float32)
+
+
+def _span(squares: Vectors) -> Tuple[float, float]:
+    """The least and the greatest of (B,), NaN if one is; two ordinary numbers where there is none."""
+    if len(squares) == 1:
+        only = squares.item()
+        return only, only
+    if not len(squares):
+        return 1.0, 1.0
+    with np.errstate(invalid="ignore"):
+        return float(squares.min()), float(squares.max())
+
+
 def _refuse(bad: NDArray[np.bool_], what: str) -> None:
-    if bad.any():
-        raise GalleryError(f"{int(bad.sum())} of {len(bad)} vectors (first: row {int(bad.argmax())}) {what}.")
+    raise GalleryError(f"{int(bad.sum())} of {len(bad)} vectors (first: row {int(bad.argmax())}) {what}.")
 
 
 def squared_distances(vectors: Vectors, queries: Vectors) -> Vectors:

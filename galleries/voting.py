@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Tuple
+from typing import List, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -104,6 +104,53 @@ def decide(
     return winner
 
 
+def vote_alone(
+    distances: Sequence[float], labels: Sequence[int], n_classes: int, weights: str = "distance"
+) -> Tuple[List[float], int]:
+    """:func:`vote` and :func:`decide` of one query that has all its neighbours: the same numbers without numpy.
+
+    Args:
+        distances: k, not negative, nearest first, k ≥ 1.
+        labels: k, 0 … n_classes - 1.
+        n_classes: Number of classes C.
+        weights: ``"distance"`` or ``"majority"``.
+
+    Returns:
+        The C scores and the winner.
+
+    Raises:
+        GalleryError: A distance that is negative or not a number.
+        ConfigError: Unknown ``weights``.
+    """
+    if weights not in WEIGHTS:
+        raise unknown_name("way of weighing votes", str(weights), WEIGHTS)
+    for far in distances:
+        if not far >= 0:
+            raise _wrong_distance()
+    mean = _total(distances) / len(distances)
+    unit = mean if mean > 0 else 1.0
+    scores = [0.0] * n_classes
+    for far, label in zip(distances, labels):
+        scores[label] += 1.0 / (far / unit + SOFTENING) if weights == "distance" else 1.0
+    total = _total(scores)
+    scores = [score / total for score in scores]
+    least = max(scores) - _EQUAL
+    tied = [label for label, score in enumerate(scores) if score >= least]
+    if len(tied) == 1:
+        return scores, tied[0]
+    return scores, min((far, label) for far, label in zip(distances, labels) if label in tied)[1]
+
+
+def _total(values: Sequence[float]) -> float:
+    """The sum as numpy has it: one after the other if there are fewer than 8."""
+    if len(values) >= 8:
+        return float(np.add.reduce(np.array(values)))
+    total = 0.0
+    for value in values:
+        total += value
+    return total
+
+
 def _checked(
     distances: NDArray[np.floating], labels: NDArray[np.integer]
 ) -> Tuple[NDArray[np.float64], NDArray[np.int64]]:
@@ -112,5 +159,9 @@ def _checked(
     if far.ndim != 2 or far.shape != known.shape:
         raise GalleryError(f"Distances {far.shape} and labels {known.shape} must both be (queries, neighbours).")
     if not (far >= 0).all() and not (far[known >= 0] >= 0).all():
-        raise GalleryError("A neighbour's distance is negative or not a number; distances of 0 and more were expected.")
+        raise _wrong_distance()
     return far, known
+
+
+def _wrong_distance() -> GalleryError:
+    return GalleryError("A neighbour's distance is negative or not a number; distances of 0 and more were expected.")

@@ -54,7 +54,8 @@ def query(
     """Recognise the emotion of every face of pictures, and show the references that say so.
 
     In a picture larger than a face, faces are looked for. A file that is no picture is reported and skipped. With
-    --subject every face is taken for that person's, and the answer says what the person's own references did to it.
+    --subject every face is taken for that person's, and the answer says what the person's own references did to it;
+    what a calibrated gallery promises, it promises without regard to the person, and the answer says so.
     """
     from emotions_cli.opening import gallery_first, open_recognizer
     from galleries.errors import unknown_name
@@ -124,8 +125,9 @@ def _named(value: Any, names: Dict[str, str]) -> Any:
     named = {key: _named(item, names) for key, item in value.items()}
     if "emotion" in named:
         named["emotion"] = names.get(named["emotion"], named["emotion"])
-    if "outvoted" in named:
-        named["outvoted"] = names.get(named["outvoted"], named["outvoted"])
+    for key in ("outvoted", "winner"):
+        if key in named:
+            named[key] = names.get(named[key], named[key])
     if "emotions" in named:
         named["emotions"] = [names.get(emotion, emotion) for emotion in named["emotions"]]
     if "scores" in named:
@@ -150,7 +152,7 @@ def _print_answer(answer: Dict[str, Any], threshold: Optional[float]) -> None:
         if face["personal"] is not None:
             _print(f"      {_told_personal(face['personal'], len(face['neighbours']))}")
         if face["decision"] is not None:
-            _print(f"      {_told(face['decision'])}")
+            _print(f"      {_told(face)}")
         _print_neighbours(face["neighbours"])
 
 
@@ -163,12 +165,16 @@ def _told_personal(personal: Dict[str, Any], voters: int) -> str:
     return told if personal["outvoted"] is None else f"{told}; the ordinary vote says {personal['outvoted']}"
 
 
-def _told(decision: Dict[str, Any]) -> str:
-    """What a calibrated gallery lets one say, in words."""
+def _told(face: Dict[str, Any]) -> str:
+    """What a calibrated gallery lets one say of a face, in words."""
+    decision, personal = face["decision"], face["personal"]
     if decision["unknown"]:
-        return f"unknown: {decision['reason']}"
-    several = " or ".join(decision["emotions"])
-    return f"{several} ({decision['reason']}; right with probability {decision['confidence']:.2f})"
+        told = f"unknown: {decision['reason']}"
+    else:
+        several = " or ".join(decision["emotions"])
+        whose = "" if decision["winner"] == face["emotion"] else f"{decision['winner']} is "
+        told = f"{several} ({decision['reason']}; {whose}right with probability {decision['confidence']:.2f})"
+    return told if personal is None else f"without regard to {personal['subject']}: {told}"
 
 
 def _print_neighbours(neighbours: List[Dict[str, Any]]) -> None:

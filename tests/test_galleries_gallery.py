@@ -38,6 +38,21 @@ def test_prediction_and_its_evidence() -> None:
     assert gallery.predict_proba(query, 3, "majority").tolist() == [[2 / 3, 0, 1 / 3]]
 
 
+@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
+@pytest.mark.parametrize("weights", ["distance", "majority"])
+def test_alone_or_in_a_batch_the_prediction_is_the_same(metric: str, weights: str) -> None:
+    rng = np.random.default_rng(4)
+    vectors = rng.standard_normal((300, 24)).astype(np.float32)
+    names = [NAMES[i % 6] for i in range(300)]
+    gallery = Gallery.build(vectors, names, tower=TowerCard("t", "1", InputSpec(8, 8, 1), 24), metric=metric)
+    queries = rng.standard_normal((20, 24)).astype(np.float32)
+    for k in (1, 5, 15, 300):
+        together = gallery.classify(queries, k, weights)
+        assert [gallery.classify(query[None], k, weights)[0] for query in queries] == together
+        distances, indices = gallery.kneighbors(queries[:1], k)
+        assert gallery.explain(queries[:1], distances, indices, weights) == together[:1]
+
+
 def test_no_queries() -> None:
     none = np.empty((0, 4), np.float32)
     assert small().predict(none) == []

@@ -101,19 +101,28 @@ def test_many_copies_at_the_border_are_still_in_order(metric: str) -> None:
     index = VectorIndex.build(vectors, numbers(len(vectors)), metric=metric)
     distances, positions = index.search(MANY[:1], 6)
     assert positions.tolist() == [[0, 900, 901, 902, 903, 904]]
+    assert index.nearest_to(MANY[:1], 6) == (distances[0].tolist(), positions[0].tolist())
+    both = index.search(MANY[:2], 6)
+    assert np.array_equal(both[1][0], positions[0])
     assert (distances == 0).all()
     alike = VectorIndex.build(np.ones((2500, 4), np.float32), numbers(2500), metric=metric)  # a collapsed tower
     assert alike.search(np.ones((2, 4), np.float32), 3)[1].tolist() == [[0, 1, 2]] * 2
 
 
-def test_alone_or_in_a_batch_the_answer_is_the_same() -> None:
-    for kind in KINDS:
-        index = VectorIndex.build(MANY, numbers(900), kind=kind)
-        distances, positions = index.search(QUERIES, 4)
-        for row, query in enumerate(QUERIES):
-            alone = index.search(query[None], 4)
-            assert np.array_equal(alone[0][0], distances[row])
-            assert np.array_equal(alone[1][0], positions[row])
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("k", [1, 4, 900])
+def test_alone_or_in_a_batch_the_answer_is_the_same(kind: str, metric: str, k: int) -> None:
+    index = VectorIndex.build(MANY, numbers(900), metric=metric, kind=kind)
+    index.remove(np.arange(0, 900, 9))
+    k = min(k, len(index))
+    distances, positions = index.search(QUERIES, k)
+    for row, query in enumerate(QUERIES):
+        alone = index.search(query[None], k)
+        assert (alone[0].dtype, alone[1].dtype) == (distances.dtype, positions.dtype)
+        assert np.array_equal(alone[0][0], distances[row])
+        assert np.array_equal(alone[1][0], positions[row])
+        assert index.nearest_to(query[None], k) == (distances[row].tolist(), positions[row].tolist())
 
 
 @pytest.mark.parametrize("metric", METRICS)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import List, Tuple
+from typing import Dict, List, Tuple
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from film_fakes import make_gallery, moving, write_film
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from galleries.calibration import calibrate
+from galleries.calibration import calibrate, decisions
 from galleries.encoder import TowerCard
 from galleries.errors import ConfigError, EncoderMismatch, GalleryError
 from galleries.gallery import Gallery
@@ -143,16 +143,67 @@ def test_a_person_who_is_the_whole_gallery_and_changes_of_it() -> None:
     assert len(gallery.own_references("Ana").places) == 3
 
 
-def test_a_personal_vote_has_no_calibrated_decision() -> None:
+def test_a_personal_vote_has_the_decision_that_the_face_has_without_the_person() -> None:
     rng = np.random.default_rng(0)
     labels = np.arange(300) % 3
     vectors = (np.eye(3, 2)[labels] + rng.normal(0, 0.3, (300, 2))).astype(np.float32)
     names = [NAMES[label] for label in labels]
     people = [f"S{i % 5}" for i in range(200)]
     gallery = Gallery.build(vectors[:200], names[:200], tower=CARD, metric="euclidean", subjects=people)
-    gallery.set_calibration(calibrate(gallery, vectors[200:], names[200:], 0.2, 5))
-    assert gallery.classify(vectors[:3])[0].decision is not None
-    assert gallery.classify(vectors[:3], subject="S1")[0].decision is None
+    assert gallery.classify(vectors[:3], subject="S1")[0].decision is None  # not calibrated
+    gallery.set_calibration(calibrate(gallery, vectors[200:], names[200:], 0.2, 7))
+    usual = gallery.classify(vectors[200:], 7)
+    personal = gallery.classify(vectors[200:], 7, subject="S1", personal_weight=50.0)
+    assert [said.decision for said in personal] == [said.decision for said in usual]
+    assert all(said.decision is not None and said.decision.winner == said.emotion for said in usual)
+    others = [said for said in personal if said.decision is not None and said.decision.winner != said.emotion]
+    assert others
+    for said in others:
+        assert said.personal is not None
+        assert said.decision is not None
+        assert said.personal.outvoted == said.decision.winner
+        assert said.to_json()["decision"]["winner"] == said.decision.winner
+
+
+def crowd(rng: np.random.Generator, count: int, each: int) -> Tuple[np.ndarray, np.ndarray]:
+    """Faces of people who look unlike: vectors, and labels; of each person ``each`` rows of three emotions."""
+    who, labels = np.repeat(np.arange(count), 3 * each), np.tile(np.arange(3), count * each)
+    looks = rng.normal(0, 0.8, (count, 6))
+    vectors = np.concatenate([np.eye(3)[labels], looks[who]], axis=1) + rng.normal(0, 0.3, (len(who), 9))
+    return vectors.astype(np.float32), labels
+
+
+def test_what_a_calibration_promises_of_people_with_references_of_their_own() -> None:
+    """As ``docs/calibration.md`` says: own references of every emotion leave the promise, of one alone break it."""
+    names, card = np.array(NAMES), TowerCard("tiny", "ab" * 16, InputSpec(8, 8, 1), 9)
+    covered: Dict[str, List[bool]] = {"strangers": [], "of every emotion": [], "of one": [], "of another": []}
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        (known, labels), (held, theirs), (faces, truth) = crowd(rng, 30, 5), crowd(rng, 60, 3), crowd(rng, 30, 6)
+        gallery = Gallery.build(known, names[labels].tolist(), tower=card, metric="euclidean")
+        fitted = calibrate(gallery, held, names[theirs].tolist(), 0.1)
+        own = np.arange(len(truth)) % 18 < 9  # three of each emotion
+        fear = truth == 1
+        for what, added, asked in [
+            ("strangers", own & False, ~own),
+            ("of every emotion", own, ~own),
+            ("of one", own & fear, ~own & fear),
+            ("of another", own & fear, ~own & ~fear),
+        ]:
+            gallery = Gallery.build(
+                np.concatenate([known, faces[added]]),
+                names[np.concatenate([labels, truth[added]])].tolist(),
+                tower=card,
+                metric="euclidean",
+            )
+            gallery.calibration = fitted
+            found = decisions(gallery, faces[asked])
+            covered[what] += [name in said.emotions for name, said in zip(names[truth[asked]], found)]
+    share = {what: float(np.mean(held)) for what, held in covered.items()}
+    assert share["strangers"] == pytest.approx(0.9, abs=0.03)
+    assert share["of every emotion"] > 0.9
+    assert share["of one"] > 0.95
+    assert share["of another"] < 0.8
 
 
 def test_a_film_of_one_person(tmp_path: Path, run: Run) -> None:

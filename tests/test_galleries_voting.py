@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from galleries.errors import ConfigError, GalleryError
-from galleries.voting import decide, vote
+from galleries.voting import WEIGHTS, decide, vote, vote_alone
 
 
 def slow_scores(distances: List[float], labels: List[int], n_classes: int, weights: str) -> List[float]:
@@ -54,6 +54,22 @@ def test_against_the_definition(batch: list, weights: str) -> None:
     winners = decide(scores, distances, labels)
     assert winners.tolist() == [slow_winner(list(s), d, label) for s, (d, label) in zip(expected, batch)]
     assert winners.dtype == np.int64
+
+
+alone = st.integers(1, 40).flatmap(
+    lambda k: st.tuples(
+        st.lists(st.floats(0, 4, width=32) | st.sampled_from([0.0, 0.25, 0.5]), min_size=k, max_size=k).map(sorted),
+        st.lists(st.integers(0, 11), min_size=k, max_size=k),
+    )
+)
+
+
+@given(alone, st.integers(12, 20), st.sampled_from(WEIGHTS))
+def test_alone_to_the_last_bit(query: tuple, n_classes: int, weights: str) -> None:
+    distances, labels = query
+    far, known = np.array([distances], np.float32), np.array([labels])
+    scores = vote(far, known, n_classes, weights)
+    assert vote_alone(distances, labels, n_classes, weights) == (scores[0].tolist(), decide(scores, far, known)[0])
 
 
 def test_majority_counts() -> None:
@@ -109,3 +125,7 @@ def test_refusals() -> None:
     for wrong in (-0.1, np.nan):
         with pytest.raises(GalleryError, match="negative or not a number"):
             vote(np.array([[wrong]]), np.array([[1]]), 2)
+        with pytest.raises(GalleryError, match="negative or not a number"):
+            vote_alone([0.1, wrong], [1, 1], 2)
+    with pytest.raises(ConfigError, match="Did you mean 'majority'"):
+        vote_alone([0.0], [0], 2, "majorty")

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import List
+from typing import Any, Dict, List
 
 import pytest
 from conftest import NAMES, Run, checksums
 
+from emotions_cli.query import _told
 from galleries.gallery import Gallery
 
 
@@ -40,6 +41,41 @@ def test_it_is_fitted_tested_kept_and_used(run: Run, own_run: Path, faces: Path)
     code, out, _ = run("gallery", "undo", own_run)
     assert code == 0
     assert Gallery.load(own_run).calibration is None
+
+
+def test_a_person_is_told_apart_from_what_is_promised(run: Run, own_run: Path, faces: Path) -> None:
+    assert run("gallery", "calibrate", own_run, "--target-fpr", 0.5)[0] == 0
+    pictures = sorted((faces / NAMES[0]).iterdir())[:3]
+    code, _, err = run("gallery", "add", own_run, *pictures, "--emotion", "fear", "--subject", "Ana", "--whole")
+    assert code == 0, err
+    assert "was calibrated before these were added" in " ".join(err.split())
+    asked = ["query", own_run, pictures[0], "--whole", "-k", 3]
+    plain = json.loads(run(*asked, "--json")[1])["results"][0]["faces"][0]
+    code, out, err = run(*asked, "--subject", "Ana", "--personal-weight", 1e6, "--json")
+    assert code == 0, err
+    face = json.loads(out)["results"][0]["faces"][0]
+    assert face["decision"] == plain["decision"]
+    assert face["emotion"] == "fear"
+    out = " ".join(run(*asked, "--subject", "Ana", "--personal-weight", 1e6)[1].split())
+    assert f"without regard to Ana: {'unknown' if face['decision']['unknown'] else ''}" in out
+    assert "without regard" not in run(*asked)[1]
+
+
+def test_whose_probability_is_told_is_named() -> None:
+    decision = {
+        "emotions": ["fear", "surprise"],
+        "unknown": False,
+        "confidence": 0.61,
+        "reason": "why",
+        "winner": "fear",
+    }
+    usual: Dict[str, Any] = {"emotion": "fear", "decision": decision, "personal": None}
+    assert _told(usual) == "fear or surprise (why; right with probability 0.61)"
+    personal = {**usual, "emotion": "surprise", "personal": {"subject": "Ana"}}
+    told = "without regard to Ana: fear or surprise (why; fear is right with probability 0.61)"
+    assert _told(personal) == told
+    unknown = {**personal, "decision": {**decision, "unknown": True}}
+    assert _told(unknown) == "without regard to Ana: unknown: why"
 
 
 def test_json(run: Run, own_run: Path) -> None:
