@@ -91,7 +91,12 @@ def make_thumbnail(face: np.ndarray, shape: Tuple[int, ...]) -> np.ndarray:
 
 
 def build_from_dataset(
-    data: str, encoder: OnnxEncoder, index: str, thumbnails: bool, options: Dict[str, Any]
+    data: str,
+    encoder: OnnxEncoder,
+    index: str,
+    thumbnails: bool,
+    options: Dict[str, Any],
+    scratch: Optional[Path] = None,
 ) -> Gallery:
     """A gallery of a data set in any layout.
 
@@ -101,6 +106,7 @@ def build_from_dataset(
         index: The index's kind.
         thumbnails: Whether to keep thumbnails.
         options: ``format``, ``ferplus``, ``emotions``, ``split``, ``ratios``, ``seed``, ``part`` as typed.
+        scratch: A folder on a disk with room for the gallery, where it waits until it is saved.
     """
     from siamese.datasets import load_dataset
     from siamese.enrolling import enrol
@@ -114,7 +120,7 @@ def build_from_dataset(
     tell_skipped([(Path(entry.source), f"{entry.source}: {entry.reason}") for entry in dataset.skipped])
     rows = choose_rows(dataset, options)
     with console.bar("encoding faces") as progress:
-        return enrol(dataset, rows, encoder, index=index, thumbnails=thumbnails, progress=progress)
+        return enrol(dataset, rows, encoder, index=index, thumbnails=thumbnails, progress=progress, scratch=scratch)
 
 
 def choose_rows(dataset: Any, options: Dict[str, Any]) -> np.ndarray:

@@ -32,7 +32,7 @@ def finish_run(run: PreparedRun, result: Any, thumbnails: bool = True) -> Dict[s
     difference = export_onnx(tower, run.folder / "tower.onnx", dataset.emotions, faces)
     encoder = OnnxEncoder(run.folder / "tower.onnx")
     with console.bar("building the gallery") as progress:
-        gallery = enrol(dataset, split.train, encoder, thumbnails=thumbnails, progress=progress)
+        gallery = enrol(dataset, split.train, encoder, thumbnails=thumbnails, progress=progress, scratch=run.folder)
     gallery.save(run.folder / "gallery")
     report: Dict[str, Any] = {
         "run": str(run.folder),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Callable, Optional
+from pathlib import Path
+from typing import Any, Callable, Optional, Union
 
 import numpy as np
 from numpy.typing import NDArray
 
+from galleries.building import GalleryBuilder
 from galleries.encoder import OnnxEncoder
 from galleries.errors import DataError
 from galleries.gallery import Gallery
@@ -17,6 +19,7 @@ THUMBNAIL = InputSpec(48, 48, 1)
 """What a gallery keeps of a picture where thumbnails are wanted: 48x48 grey, 2.3 kB each."""
 
 _BATCH = 256
+_BLOCK = 16 * _BATCH  # pictures whose vectors and thumbnails are in memory at once while a gallery is made
 
 
 def encode_rows(
@@ -50,8 +53,11 @@ def enrol(
     index: str = "flat",
     thumbnails: bool = True,
     progress: Optional[Callable[[int, int], None]] = None,
+    scratch: Optional[Union[str, Path]] = None,
 ) -> Gallery:
-    """Make a gallery of some pictures of a data set; it carries the tower with it.
+    """Make a gallery of some pictures of a data set, block by block; it carries the tower with it.
+
+    What is in memory beside the data set stands at :class:`galleries.building.GalleryBuilder`.
 
     Args:
         dataset: The faces.
@@ -60,15 +66,22 @@ def enrol(
         index: ``"flat"``, ``"ivf"``, ``"hnsw"``, ``"ivfpq"``, or ``"auto"``: by the number of pictures.
         thumbnails: Whether a 48x48 grey picture of each face is kept as evidence.
         progress: Called with (done, total).
+        scratch: A folder for vectors and thumbnails until the gallery is saved; None for the system's own.
 
     Raises:
         DataError: No pictures were given.
-        GalleryError: The tower gives vectors that cannot be used.
+        GalleryError: The tower gives vectors that cannot be used, or the disk is full.
     """
     if not len(rows):
         raise DataError(f"No pictures of {dataset.name} ({dataset.root}) are left to enrol; a gallery needs some.")
-    vectors = encode_rows(dataset, rows, encoder, progress)
-    return index_vectors(dataset, rows, vectors, encoder, index=index, thumbnails=thumbnails)
+    with GalleryBuilder(encoder, metric=encoder.metric, scratch=scratch) as builder:
+        for start in range(0, len(rows), _BLOCK):
+            block = rows[start : start + _BLOCK]
+            vectors = encode_rows(dataset, block, encoder, _counted_from(progress, start, len(rows)))
+            builder.add_block(vectors, **_columns(dataset, block, thumbnails))
+        gallery = builder.finish(index, recall=False)
+    gallery.attach_tower(encoder.model)
+    return gallery
 
 
 def index_vectors(
@@ -81,20 +94,29 @@ def index_vectors(
     thumbnails: bool = True,
 ) -> Gallery:
     """As :func:`enrol`, for vectors float32 (N, D) that are already there."""
+    known = _columns(dataset, rows, thumbnails)
+    gallery = Gallery.build(vectors, tower=encoder, metric=encoder.metric, index=index, **known)
+    gallery.attach_tower(encoder.model)
+    return gallery
+
+
+def _columns(dataset: FaceDataset, rows: NDArray[np.int64], thumbnails: bool) -> dict[str, Any]:
+    """What a gallery keeps of these pictures beside their vectors."""
 
     def column(values: Optional[tuple[str, ...]]) -> Optional[list[str]]:
         return None if values is None else [values[int(row)] for row in rows]
 
-    gallery = Gallery.build(
-        vectors,
-        [dataset.emotions[int(label)] for label in dataset.labels[rows]],
-        tower=encoder,
-        metric=encoder.metric,
-        index=index,
-        sources=[dataset.ids[int(row)] for row in rows],
-        subjects=column(dataset.subjects),
-        sequences=column(dataset.sequences),
-        thumbnails=dataset.batch(rows, THUMBNAIL)[:, 0] if thumbnails else None,
-    )
-    gallery.attach_tower(encoder.model)
-    return gallery
+    return {
+        "emotions": [dataset.emotions[int(label)] for label in dataset.labels[rows]],
+        "sources": column(dataset.ids),
+        "subjects": column(dataset.subjects),
+        "sequences": column(dataset.sequences),
+        "thumbnails": dataset.batch(rows, THUMBNAIL)[:, 0] if thumbnails else None,
+    }
+
+
+def _counted_from(
+    progress: Optional[Callable[[int, int], None]], start: int, total: int
+) -> Optional[Callable[[int, int], None]]:
+    """A block's progress as that of the whole."""
+    return None if progress is None else lambda done, _: progress(start + done, total)

@@ -14,7 +14,7 @@ from made_galleries import WIDE, same
 
 from galleries import plain_files
 from galleries.building import GalleryBuilder
-from galleries.content import Pieces, map_file
+from galleries.content import Pieces
 from galleries.encoder import TowerCard
 from galleries.errors import ConfigError, DataError, EncoderMismatch, GalleryError
 from galleries.gallery import Gallery
@@ -191,6 +191,12 @@ def test_what_a_builder_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
             builder.finish()
         builder.add_block(MANY[:3], NAMES[:3])
         builder.add_block(MANY[:0], [])
+        pictures = RNG.integers(0, 256, (3, 2, 4)).astype(np.uint8)
+        for wrong in (pictures, pictures[:2, 0]):
+            with pytest.raises(GalleryError, match=r"\(2, height, width"):
+                builder.add_block(MANY[:2], NAMES[:2], thumbnails=wrong)
+        with pytest.raises(GalleryError, match=r"shape \(2, 4\), those before it None; give every block"):
+            builder.add_block(MANY[:3], NAMES[:3], thumbnails=pictures)
         refused: List[Any] = [
             (EncoderMismatch, (MANY[:3, :5], NAMES[:3])),
             (GalleryError, (MANY[:3], NAMES[:2])),
@@ -209,6 +215,51 @@ def test_what_a_builder_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     np.testing.assert_allclose(gallery.vectors, Gallery.build(MANY[:5], NAMES[:5], tower=WIDE).vectors)
     with pytest.raises(ConfigError, match="closed"):
         builder.finish()
+
+
+def test_thumbnails_of_blocks_are_mapped_and_not_copied(tmp_path: Path) -> None:
+    pictures = RNG.integers(0, 256, (700, 3, 4, 3)).astype(np.uint8)
+    whole = Gallery.build(MANY, NAMES, tower=WIDE, thumbnails=pictures)
+    with GalleryBuilder(WIDE, scratch=tmp_path) as builder:
+        with pytest.raises(EncoderMismatch):
+            builder.add_block(MANY[:5, :3], NAMES[:5], thumbnails=pictures[:5])
+        for start in range(0, 700, 200):
+            some = slice(start, start + 200)
+            builder.add_block(MANY[some], NAMES[some], thumbnails=pictures[some])
+        with pytest.raises(GalleryError, match=r"shape None, those before it \(3, 4, 3\)"):
+            builder.add_block(MANY, NAMES)
+        with pytest.raises(GalleryError, match=r"shape \(3, 2, 3\), those before it \(3, 4, 3\)"):
+            builder.add_block(MANY, NAMES, thumbnails=pictures[:, :, :2])
+        gallery = builder.finish()
+    assert same(gallery, whole)
+    assert gallery.thumbnails is not None
+    assert not gallery.thumbnails.flags.owndata
+    assert not gallery.thumbnails.flags.writeable
+    gallery.save(tmp_path / "blocks")
+    whole.save(tmp_path / "whole")
+    for name in ("index.faiss", "references.jsonl", "thumbnails.npy"):
+        assert (tmp_path / "blocks" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    gallery.remove([3])
+    gallery.add(MANY[:1], ["anger"], thumbnails=pictures[:1])
+    gallery.save(tmp_path / "blocks")
+    assert same(Gallery.load(tmp_path / "blocks"), gallery)
+
+
+def test_a_full_disk_leaves_a_builder_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    pictures = RNG.integers(0, 256, (9, 3, 4)).astype(np.uint8)
+    with GalleryBuilder(WIDE) as builder:
+
+        def full(rows: Any, first: int) -> None:
+            raise GalleryError("No space left on device")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(builder._vectors, "write", full)
+            with pytest.raises(GalleryError, match="No space"):
+                builder.add_block(MANY[:4], NAMES[:4], thumbnails=pictures[:4])
+        assert len(builder) == 0
+        builder.add_block(MANY[4:9], NAMES[4:9])  # without thumbnails, which nothing of the refused block forbids
+        gallery = builder.finish()
+    assert same(gallery, Gallery.build(MANY[4:9], NAMES[4:9], tower=WIDE))
 
 
 STATUS = Path("/proc/self/status")
@@ -231,8 +282,8 @@ def test_blocks_wait_on_the_disk_and_not_in_memory() -> None:
             builder.add_block(np.tile(block, 42), names)
         assert resident("RssAnon") - before < 30e6
         seen = resident("RssFile", "RssShmem")
-        view = map_file(builder._file.fileno(), 4 * 252 * 100_000)
-        rows = Rows(np.frombuffer(view, "<f4").reshape(100_000, 252), source=view)
+        vectors, view = builder._vectors.read(100_000)
+        rows = Rows(vectors, source=view)
         assert sum(len(some) * float(np.isfinite(some).all()) for some in rows.blocks()) == 100_000
         assert resident("RssFile", "RssShmem") - seen < 20e6, "what was read is given back"
         training_sample(rows, 1, 1)
