@@ -17,7 +17,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Dict, Iterable, Optional, Protocol, Type, Union
 
-from galleries.errors import GalleryError
+from galleries.content import Read, measure
+from galleries.errors import GalleryError, shown
+from galleries.plain_files import read_checked, read_plain
+from galleries.providers import first_line
 
 LARGEST = (1 << 31) - 1
 """Bytes that a zip may have and may unpack to: larger bundles are folders."""
@@ -41,6 +44,14 @@ class Files(Protocol):
             GalleryError: It cannot be read, or is no plain file.
         """
 
+    def checked(self, name: str, size: int, digest: str) -> Optional[Read]:
+        """A file that has the stated size and BLAKE2b-256 checksum; None if there is none.
+
+        Raises:
+            ValueError: It has another size or checksum.
+            GalleryError: It cannot be read, or is no plain file.
+        """
+
 
 class FolderFiles:
     """The plain files of a folder.
@@ -54,24 +65,17 @@ class FolderFiles:
 
     def read(self, name: str, limit: int) -> Optional[bytes]:
         """As :meth:`Files.read`; a link, also to a folder, is refused."""
+        return read_plain(self._inside(name), limit)
+
+    def checked(self, name: str, size: int, digest: str) -> Optional[Read]:
+        """As :meth:`Files.checked`; a large file is mapped, and a link, also to a folder, is refused."""
+        return read_checked(self._inside(name), size, digest)
+
+    def _inside(self, name: str) -> Path:
         path = self.folder / name
         if path.parent != self.folder and path.parent.is_symlink():
             raise GalleryError(f"{path.parent} is a link; a bundle needs its own plain files.")
-        try:
-            handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        except OSError as error:
-            why = "it is a link" if path.is_symlink() else error.strerror or str(error)
-            raise GalleryError(f"{path} cannot be read ({why}); a bundle needs its own plain files.") from error
-        with os.fdopen(handle, "rb") as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise GalleryError(f"{path} is not a plain file; a bundle needs its own plain files.")
-            try:
-                return file.read(min(limit, status.st_size) + 1)
-            except OSError as error:
-                raise GalleryError(f"{path} cannot be read ({error.strerror or error}).") from error
+        return path
 
 
 class ZipFiles:
@@ -98,7 +102,7 @@ class ZipFiles:
         except _BROKEN as error:
             self._file.close()
             raise GalleryError(
-                f"{self.path} is not a readable zip ({error}); copy or export the bundle again."
+                f"{self.path} is not a readable zip ({first_line(error)}); copy or export the bundle again."
             ) from error
         except BaseException:
             self._file.close()
@@ -120,11 +124,18 @@ class ZipFiles:
             return None
         try:
             with self._zip.open(info) as file:
-                return file.read(limit + 1)
+                return file.read(min(limit, info.file_size) + 1)  # a reader takes memory for what is asked for
         except _BROKEN as error:
             raise GalleryError(
-                f"{name} in {self.path} is damaged ({error}); copy or export the bundle again."
+                f"{name} in {self.path} is damaged ({first_line(error)}); copy or export the bundle again."
             ) from error
+
+    def checked(self, name: str, size: int, digest: str) -> Optional[Read]:
+        """As :meth:`Files.checked`."""
+        data = self.read(name, size)
+        if data is not None and measure(data) != (size, digest):
+            raise ValueError("another size or checksum")
+        return data
 
     def _check_end(self) -> int:
         """The zip's size, once its last bytes announce a short list of files without a comment behind it."""
@@ -147,13 +158,15 @@ class ZipFiles:
             if name == "gallery/" and not info.file_size:
                 continue  # other programs list the folder too
             if name not in known:
-                raise GalleryError(f"{self.path} holds {name[:200]!r}, which no bundle has; do not trust it.")
+                raise GalleryError(f"{self.path} holds {shown(name)}, which no bundle has; do not trust it.")
             if name in found:
                 raise GalleryError(f"{self.path} holds {name!r} twice; do not trust it.")
             if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG):
                 raise GalleryError(f"{name!r} in {self.path} is a link or device; do not trust it.")
             if info.flag_bits & 1 or info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
                 raise GalleryError(f"{name!r} in {self.path} is locked or packed in an unusual way; do not trust it.")
+            if info.compress_size > size:
+                raise GalleryError(f"{name!r} in {self.path} is said to be larger than the zip; do not trust it.")
             found[name] = info
         total = sum(info.file_size for info in found.values())
         if total > min(LARGEST, GREATEST_RATIO * size):

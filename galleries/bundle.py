@@ -22,12 +22,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, Mapping, Optional, Sequence, Union
 
-from galleries.archive import Files, FolderFiles, ZipFiles, write_zip
+from galleries.archive import LARGEST, Files, FolderFiles, ZipFiles, write_zip
 from galleries.atomic import sync, write_bytes, write_with
+from galleries.content import Read, measure_file
 from galleries.encoder import OnnxEncoder, TowerCard
-from galleries.errors import EmotionsError, GalleryError
+from galleries.errors import EmotionsError, GalleryError, TowerError, shown
 from galleries.gallery import Gallery
 from galleries.header import HEADER, PAYLOAD, checksum
+from galleries.providers import first_line
 
 MANIFEST = "bundle.json"
 FORMAT = "siamese-emotions bundle"
@@ -39,6 +41,7 @@ _IN_GALLERY = tuple(f"gallery/{name}" for name in (HEADER, *PAYLOAD) if name != 
 _NAMES = ("tower.onnx", "card.json", *_IN_GALLERY)
 _NEEDED = ("tower.onnx", "card.json", "gallery/gallery.json", "gallery/index.faiss", "gallery/references.jsonl")
 _MANIFEST_LIMIT = 1 << 20  # bytes
+_LIMITS = {"tower.onnx": LARGEST, "card.json": 1 << 24}  # bytes of what is read into memory whole
 
 
 @dataclass(frozen=True)
@@ -91,9 +94,18 @@ def open_bundle(
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="emotions-"))) / "gallery"
         manifest = _read_manifest(files, path)
         tower, card = _unpack(files, manifest, path, None if path.is_dir() else folder)
-        gallery = Gallery.load(folder)
+        try:
+            gallery = Gallery.load(folder)
+        except GalleryError as error:  # which names the folder that a zip was laid out in
+            raise type(error)(str(error).replace(str(folder), str(path / "gallery"))) from error
     encoder = OnnxEncoder(tower, providers, threads)
-    if TowerCard.of(encoder) != TowerCard.from_json(manifest["tower"]):
+    try:
+        described = TowerCard.from_json(manifest["tower"])
+    except TowerError as error:
+        raise GalleryError(
+            f"{MANIFEST} of {path} describes no tower ({first_line(error)}); export the bundle again."
+        ) from error
+    if TowerCard.of(encoder) != described:
         raise GalleryError(
             f"{path / 'tower.onnx'} is not the tower that {MANIFEST} describes; export the bundle again."
         )
@@ -171,8 +183,9 @@ def _fill(
     present = [name for name in _NAMES if (folder / name).is_file()]
     entries = {}
     for name in present:
-        data = (folder / name).read_bytes()
-        entries[name] = {"size": len(data), "blake2b": checksum(data)}
+        with (folder / name).open("rb") as file:
+            size, digest = measure_file(file)
+        entries[name] = {"size": size, "blake2b": digest}
     manifest: Dict[str, Any] = {
         "format": FORMAT,
         "version": VERSION,
@@ -199,7 +212,7 @@ def _read_manifest(files: Files, path: Path) -> Dict[str, Any]:
         raise GalleryError(f"{MANIFEST} of {path} does not describe a bundle of this toolkit; give another one.")
     if manifest.get("version") != VERSION:
         raise GalleryError(
-            f"{path} has bundle version {manifest.get('version')!r} and this toolkit reads {VERSION}; update it."
+            f"{path} has bundle version {shown(manifest.get('version'))} and this toolkit reads {VERSION}; update it."
         )
     if manifest.get("checksum") != own:
         raise GalleryError(f"{MANIFEST} of {path} is damaged: its checksum differs; export the bundle again.")
@@ -207,10 +220,10 @@ def _read_manifest(files: Files, path: Path) -> Dict[str, Any]:
     kinds = isinstance(manifest.get("tower"), dict) and isinstance(manifest.get("checked"), dict)
     if not isinstance(entries, dict) or not kinds or manifest.get("precision") not in PRECISIONS:
         raise GalleryError(f"{MANIFEST} of {path} lacks a field, or holds a wrong one; export the bundle again.")
-    wrong = [name for name, entry in entries.items() if name not in _NAMES or not _is_entry(entry)]
+    wrong = [name for name, entry in entries.items() if name not in _NAMES or not _is_entry(name, entry)]
     missing = [name for name in _NEEDED if name not in entries]
     if wrong or missing:
-        what = f"names {wrong[0][:200]!r} in a way no bundle does" if wrong else f"does not name {missing[0]}"
+        what = f"names {shown(wrong[0])} in a way no bundle does" if wrong else f"does not name {missing[0]}"
         raise GalleryError(f"{MANIFEST} of {path} {what}; do not trust it.")
     return manifest
 
@@ -219,15 +232,16 @@ def _unpack(files: Files, manifest: Mapping[str, Any], path: Path, folder: Optio
     """Check every file, and lay the gallery's into ``folder`` if one is given. Returns the tower and the card."""
     kept: Dict[str, bytes] = {}
     for name, entry in manifest["files"].items():
-        data = files.read(name, entry["size"])
-        if data is None:
-            raise GalleryError(f"{name} of {path} is missing; copy or export the bundle again.")
-        if len(data) != entry["size"] or checksum(data) != entry["blake2b"]:
+        try:
+            data = files.checked(name, entry["size"], entry["blake2b"])
+        except ValueError as error:
             raise GalleryError(
                 f"{name} of {path} is damaged or was changed: its checksum differs; copy or export the bundle again."
-            )
+            ) from error
+        if data is None:
+            raise GalleryError(f"{name} of {path} is missing; copy or export the bundle again.")
         if not name.startswith("gallery/"):
-            kept[name] = data
+            kept[name] = bytes(data)
         elif folder is not None:
             _lay(folder / name[len("gallery/") :], data)
     try:
@@ -239,7 +253,7 @@ def _unpack(files: Files, manifest: Mapping[str, Any], path: Path, folder: Optio
     return kept["tower.onnx"], card
 
 
-def _lay(path: Path, data: bytes) -> None:
+def _lay(path: Path, data: Read) -> None:
     try:
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(data)
@@ -250,11 +264,12 @@ def _lay(path: Path, data: bytes) -> None:
         ) from error
 
 
-def _is_entry(entry: Any) -> bool:
+def _is_entry(name: str, entry: Any) -> bool:
     if not isinstance(entry, dict):
         return False
     size, digest = entry.get("size"), entry.get("blake2b")
-    return isinstance(size, int) and not isinstance(size, bool) and size >= 0 and isinstance(digest, str)
+    is_size = isinstance(size, int) and not isinstance(size, bool) and 0 <= size <= _LIMITS.get(name, size)
+    return is_size and isinstance(digest, str)
 
 
 def _own_checksum(manifest: Mapping[str, Any]) -> str:

@@ -62,7 +62,13 @@ def unknown_name(kind: str, name: str, valid: Iterable[str]) -> ConfigError:
     names = sorted(valid)
     near = difflib.get_close_matches(name, names, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
-    return ConfigError(f"{name!r} is not a known {kind}.{hint} Choose one of: {', '.join(names)}.")
+    return ConfigError(f"{shown(name)} is not a known {kind}.{hint} Choose one of: {', '.join(names)}.")
+
+
+def shown(value: object) -> str:
+    """A value from a stranger as a sentence may show it: Python's notation, at most 80 characters."""
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:79]}…"
 
 
 def require(module: str, extra: str) -> ModuleType:

@@ -8,7 +8,7 @@ import string
 from pathlib import Path
 from typing import Any, Dict, Iterable, Mapping, Tuple
 
-from galleries.errors import GalleryError
+from galleries.errors import GalleryError, shown
 from galleries.plain_files import read_plain
 
 HEADER = "gallery.json"
@@ -61,15 +61,15 @@ def read_header(folder: Path) -> Dict[str, Any]:
         raise GalleryError(f"{folder / HEADER} does not describe a gallery of this toolkit; give another folder.")
     if header.get("version") not in READABLE:
         raise GalleryError(
-            f"{folder} has format version {header.get('version')!r} and this toolkit reads up to {READABLE[-1]}; "
-            "update it."
+            f"{folder} has format version {shown(header.get('version'))} and this toolkit reads up to "
+            f"{READABLE[-1]}; update it."
         )
     files = header.get("files")
     if header.get("checksum") != header_checksum(header) or not isinstance(files, dict):
         raise GalleryError(f"{folder / HEADER} is damaged: its checksum differs; build the gallery anew.")
     for name, entry in files.items():
         if name not in PAYLOAD or not isinstance(entry, dict) or not _is_entry(entry.get("size"), entry.get("blake2b")):
-            raise GalleryError(f"{folder / HEADER} names a file {name!r} that no gallery has; do not trust it.")
+            raise GalleryError(f"{folder / HEADER} names a file {shown(name)} that no gallery has; do not trust it.")
     return header
 
 

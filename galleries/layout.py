@@ -16,6 +16,7 @@ from galleries.encoder import TowerCard
 from galleries.errors import DataError, GalleryError, TowerError
 from galleries.evidence import Reference
 from galleries.kinds import KINDS
+from galleries.providers import first_line
 from galleries.recall import Recall
 from galleries.records import read_record
 from galleries.references import References, join
@@ -78,7 +79,7 @@ class Description:
             measured = None if data.get("recall") is None else read_record(Recall, data["recall"], "recall")
             header = replace(header, dead=data.get("dead", 0), recall=measured)
         except (KeyError, TypeError, ValueError, TowerError, DataError) as error:
-            raise GalleryError(f"gallery.json is incomplete ({error}); build the gallery anew.") from error
+            raise GalleryError(f"gallery.json is incomplete ({first_line(error)}); build the gallery anew.") from error
         numbers = [header.next_number, *header.counts.values()]
         if (
             header.metric not in METRICS
@@ -173,11 +174,15 @@ _NPY = re.compile(
 
 def encode_thumbnails(thumbnails: NDArray[np.uint8]) -> Pieces:
     """Thumbnails uint8 (N, h, w) or (N, h, w, 3) as one .npy file."""
+    source: Any = thumbnails
+    while isinstance(source, np.ndarray):
+        source = source.base  # in the end what holds the memory, possibly the view of a mapped file
 
     def write(put: Put) -> None:
         put(npy_header("|u1", thumbnails.shape))
         for start in range(0, len(thumbnails), _PICTURES):
             put(np.ascontiguousarray(thumbnails[start : start + _PICTURES]))
+            forget(source)
 
     return Pieces(write)
 

@@ -70,6 +70,7 @@ def open_session(
     chosen = choose_providers(wanted)
     try:
         session = runtime.InferenceSession(model, options, providers=chosen)
+        _read_texts(session)
     except Exception as error:  # ONNX Runtime's exceptions share no public base class
         raise TowerError(f"{where} is not a readable ONNX file ({first_line(error)}).") from error
     running = list(session.get_providers())
@@ -79,6 +80,13 @@ def open_session(
             f"{short_name(running[0])}; see emotions doctor, or leave the choice open."
         )
     return session
+
+
+def _read_texts(session: Any) -> None:
+    """Read what a model says of itself, so that texts which are no UTF-8 are met here."""
+    for node in (*session.get_inputs(), *session.get_outputs()):
+        _ = node.name, node.type, node.shape
+    _ = session.get_modelmeta().custom_metadata_map
 
 
 def first_line(error: Exception) -> str:

@@ -64,7 +64,8 @@ def build(
         "ratios": ratios,
         "seed": seed,
     }
-    made = build_from_dataset(data, encoder, index, thumbnails, options)
+    place = out if out.is_dir() else out.absolute().parent
+    made = build_from_dataset(data, encoder, index, thumbnails, options, place)
     if made.index != "flat":
         made.measure_recall()
     made.save(out)
@@ -142,6 +143,11 @@ def add(
     for entry in found:
         for sentence in entry.warnings():
             console.warn(sentence)
+    if held.calibration is not None:
+        console.warn(
+            f"{gallery} was calibrated before these were added, which promises less of the people on them; fit it anew "
+            "with: emotions gallery calibrate"
+        )
 
 
 @app.command(epilog="Example:  emotions gallery remove faces 17 204   or   emotions gallery remove faces --subject Ana")

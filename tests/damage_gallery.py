@@ -1,10 +1,11 @@
-"""Damage a gallery in thousands of ways: each either loads to the same answers or ends in one clear error.
+"""Damage a gallery or bundle in thousands of ways: each either loads to the same answers or ends in one clear error.
 
     python tests/damage_gallery.py --damages 10000 --seed 0
+    python tests/damage_gallery.py --damages 10000 --what zip
 
-Two kinds of damage are tried: plain (bit flips, truncations, swaps, deletions, other bytes), and signed, where the
-header's checksums are made to fit again, as somebody with bad intentions would. A signed gallery may answer
-differently, since nothing tells it from a real one; it must neither crash nor hang nor take much memory.
+Two kinds of damage are tried: plain (bit flips, truncations, swaps, deletions, other bytes, and of a zip also its
+headers), and signed, where the checksums are made to fit again, as somebody with bad intentions would. What is signed
+may answer differently, since nothing tells it from a real one; it must neither crash nor hang nor take much memory.
 The work is done in a child process with limited memory and time, so that a crash is seen and counted.
 """
 
@@ -18,14 +19,16 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Dict, List, Tuple
+from typing import Callable, Dict, List, Tuple
 
 import numpy as np
+from damage_bundle import bundle_answers, damage_bundle, damage_zip, make_bundle
+from damages import KINDS, forge, spoil
 
 from galleries.encoder import TowerCard
 from galleries.errors import EmotionsError
 from galleries.gallery import Gallery
-from galleries.header import HEADER, checksum
+from galleries.header import HEADER
 from galleries.images import InputSpec
 
 MEMORY = 3 << 30
@@ -36,8 +39,6 @@ SECONDS_EACH = 2.0
 
 KINDS_OF_INDEX = ("flat", "hnsw", "ivf", "ivfpq")
 """Indexes that a gallery may have; the last two keep their vectors in ``vectors.npy``."""
-
-KINDS = ("flip", "truncate", "extend", "swap", "delete", "zero", "random", "number")
 
 
 def make_gallery(folder: Path, index: str = "flat") -> None:
@@ -76,73 +77,64 @@ def damage(folder: Path, rng: np.random.Generator, signed: bool) -> str:
     path = paths[rng.integers(len(paths))]
     kind = KINDS[rng.integers(len(KINDS))]
     data = bytearray(path.read_bytes())
-    place = int(rng.integers(len(data))) if data else 0
-    if kind == "flip" and data:
-        data[place] ^= 1 << int(rng.integers(8))
-    elif kind == "truncate":
-        del data[place:]
-    elif kind == "extend":
-        data += rng.bytes(int(rng.integers(1, 200)))
-    elif kind == "swap":
+    place = spoil(data, kind, rng)
+    if kind == "swap":
         other = paths[rng.integers(len(paths))]
         data = bytearray(other.read_bytes())
-    elif kind == "zero":
-        data[place : place + 16] = bytes(len(data[place : place + 16]))
-    elif kind == "random":
-        data[place : place + 16] = rng.bytes(len(data[place : place + 16]))
-    elif kind == "number" and len(data) >= 8:  # a size that is huge, negative or nothing
-        place = int(rng.integers(max(1, min(len(data) - 8, 200))))
-        value = [2**63 - 1, 2**32, -1, 0, 2**40, 10**18][rng.integers(6)]
-        data[place : place + 8] = int(value).to_bytes(8, "little", signed=True)
     if kind == "delete" and not signed:
         path.unlink()
     else:
         path.write_bytes(bytes(data))
     if signed:
-        _sign(folder, path)
+        forge(folder / HEADER, path, path.name)
     return f"{kind} in {path.name} at {place}"
 
 
-def _sign(folder: Path, path: Path) -> None:
-    header = json.loads((folder / HEADER).read_text())
-    data = path.read_bytes()
-    header["files"][path.name] = {"size": len(data), "blake2b": checksum(data)}
-    plain = {key: value for key, value in header.items() if key != "checksum"}
-    header["checksum"] = checksum(json.dumps(plain, sort_keys=True).encode())
-    (folder / HEADER).write_text(json.dumps(header))
+WHATS: Dict[str, Tuple[Callable[..., None], Callable[[Path], str], Callable[..., str]]] = {
+    "gallery": (make_gallery, answers, damage),
+    "bundle": (make_bundle, bundle_answers, damage_bundle),
+    "zip": (make_bundle, bundle_answers, damage_zip),
+}
+"""What may be damaged: how it is made, what it answers, and how it is damaged."""
 
 
-def work(whole: Path, damages: int, seed: int, signed: bool) -> Dict[str, int]:
-    """Damage copies of a gallery one after another, in this process; the counts of what came of it.
+def work(whole: Path, damages: int, seed: int, signed: bool, what: str = "gallery") -> Dict[str, int]:
+    """Damage copies of a gallery or bundle one after another, in this process; the counts of what came of it.
 
     Raises:
-        AssertionError: A damaged gallery answered differently without being signed.
+        AssertionError: A damaged one answered differently without being signed.
     """
-    expected = answers(whole)
+    _, ask, spoil_copy = WHATS[what]
+    expected = ask(whole)
     counts = {"same": 0, "refused": 0, "different": 0}
     with tempfile.TemporaryDirectory() as place:
         for number in range(damages):
-            folder = Path(place) / str(number)
-            shutil.copytree(whole, folder)
-            what = damage(folder, np.random.default_rng([seed, number, int(signed)]), signed)
+            path = Path(place) / f"{number}{whole.suffix}"
+            (shutil.copytree if whole.is_dir() else shutil.copyfile)(whole, path)
+            done = spoil_copy(path, np.random.default_rng([seed, number, int(signed)]), signed)
             try:
-                same = answers(folder) == expected
+                same = ask(path) == expected
             except EmotionsError as error:
                 counts["refused"] += 1
                 if "\n" in str(error) or len(str(error)) > 600:
-                    raise AssertionError(f"damage {number} ({what}): no one sentence: {error}") from error
+                    raise AssertionError(f"damage {number} ({done}): no one sentence: {error}") from error
+            except BaseException as error:
+                raise AssertionError(f"damage {number} ({done}): {type(error).__name__}: {error}") from error
             else:
                 counts["same" if same else "different"] += 1
                 if not same and not signed:
-                    raise AssertionError(f"damage {number} ({what}) was read without complaint and answers differently")
-            shutil.rmtree(folder)
+                    raise AssertionError(f"damage {number} ({done}) was read without complaint and answers differently")
+            if whole.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
     return counts
 
 
-def run_child(whole: Path, damages: int, seed: int, signed: bool) -> Tuple[Dict[str, int], str]:
+def run_child(whole: Path, damages: int, seed: int, signed: bool, what: str = "gallery") -> Tuple[Dict[str, int], str]:
     """:func:`work` in a child with limited memory and time; its counts, and what went wrong or nothing."""
     command = [sys.executable, __file__, "--child", str(whole), "--damages", str(damages), "--seed", str(seed)]
-    command += ["--signed"] if signed else []
+    command += ["--what", what, *(["--signed"] if signed else [])]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=30 + SECONDS_EACH * damages)
     except subprocess.TimeoutExpired:
@@ -158,23 +150,24 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--damages", type=int, default=10_000, help="in all, half of them signed")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--what", default="gallery", choices=sorted(WHATS))
     parser.add_argument("--index", default="flat", choices=KINDS_OF_INDEX)
     parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--signed", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.child is not None:
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-        print(json.dumps(work(given.child, given.damages, given.seed, given.signed)))
+        print(json.dumps(work(given.child, given.damages, given.seed, given.signed, given.what)))
         return 0
     problems: List[str] = []
     with tempfile.TemporaryDirectory() as place:
-        whole = Path(place) / "gallery"
-        make_gallery(whole, given.index)
+        whole = Path(place) / ("whole.zip" if given.what == "zip" else "whole")
+        WHATS[given.what][0](whole, given.index)
         for signed in (False, True):
             total: Dict[str, int] = {}
             for part in range(max(1, given.damages // 1000)):
                 each = min(500, given.damages // 2)
-                counts, problem = run_child(whole, each, given.seed + part, signed)
+                counts, problem = run_child(whole, each, given.seed + part, signed, given.what)
                 total = {key: total.get(key, 0) + value for key, value in counts.items()} if counts else total
                 problems += [problem] if problem else []
             print(f"{'signed' if signed else 'plain'} damages: {total}", flush=True)

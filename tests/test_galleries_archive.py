@@ -13,10 +13,12 @@ from typing import Any, Dict
 
 import pytest
 from bundle_fakes import make_place, refused
+from damage_bundle import sign
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from galleries import bundle as bundles
+from galleries.archive import ZipFiles
 from galleries.bundle import MANIFEST, is_bundle, open_bundle
 from galleries.errors import EmotionsError
 
@@ -104,6 +106,42 @@ def test_a_bomb_that_lies_about_its_size_is_refused(place: Path, tmp_path: Path)
     assert data.count(struct.pack("<L", 30 << 20)) == 2
     path.write_bytes(data.replace(struct.pack("<L", 30 << 20), struct.pack("<L", 400)))
     assert "damaged" in refused(path)
+
+
+def test_an_entry_that_is_said_to_be_larger_than_the_zip_is_refused(place: Path, tmp_path: Path) -> None:
+    """Stored and read by its stated size, it would have taken as much memory as it states."""
+    with zipfile.ZipFile(tmp_path / "b.zip", "w", zipfile.ZIP_STORED) as made:
+        for name, content in entries(place).items():
+            made.writestr(name, content)
+    data = bytearray((tmp_path / "b.zip").read_bytes())
+    assert len(open_bundle(tmp_path / "b.zip", ["cpu"], 1).gallery) == 12
+    entry = data.index(b"PK\x01\x02")
+    data[entry + 20 : entry + 24] = struct.pack("<L", 0xFFFFFFFE)
+    (tmp_path / "b.zip").write_bytes(bytes(data))
+    assert "larger than the zip" in refused(tmp_path / "b.zip")
+
+
+def test_no_more_is_read_than_an_entry_holds(place: Path) -> None:
+    with ZipFiles(place / "file.zip", (*bundles._NAMES, MANIFEST)) as files:
+        assert files.read("card.json", 2**62) == entries(place)["card.json"]
+        assert files.read("card.json", 3) == entries(place)["card.json"][:4]
+
+
+def test_another_name_in_front_of_an_entry_is_told_in_a_short_sentence(place: Path, tmp_path: Path) -> None:
+    data = bytearray((place / "file.zip").read_bytes())
+    data[26:28] = struct.pack("<H", len(data) - 40)  # the first entry's name reaches to the end
+    (tmp_path / "b.zip").write_bytes(bytes(data))
+    assert len(refused(tmp_path / "b.zip")) < 500
+    assert len(refused(write(tmp_path / "c.zip", {"\U000e0001" * 3000: b"x"}))) < 500
+
+
+def test_a_damage_is_told_of_the_zip_and_not_of_where_it_was_laid_out(place: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(place / "folder", tmp_path / "folder"))
+    (folder / "gallery" / "gallery.json").write_text("[]")
+    sign(folder, "gallery/gallery.json")
+    files = {file.relative_to(folder).as_posix(): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+    path = write(tmp_path / "b.zip", files)
+    assert refused(path).startswith(f"{path}/gallery/gallery.json does not describe a gallery")
 
 
 def test_a_locked_or_oddly_packed_zip_is_refused(place: Path, tmp_path: Path) -> None:

@@ -12,9 +12,11 @@ from typing import Any, Callable, Dict, List
 import numpy as np
 import pytest
 from bundle_fakes import faces, make_gallery, make_place, refused
+from damage_bundle import sign
 from onnx_towers import card, write_tower
 
 from galleries import bundle as bundles
+from galleries.archive import FolderFiles
 from galleries.bundle import MANIFEST, is_bundle, open_bundle, open_gallery, write_bundle
 from galleries.encoder import OnnxEncoder
 from galleries.errors import EmotionsError, EncoderMismatch, GalleryError
@@ -149,6 +151,20 @@ def test_a_changed_gallery_is_told(folder: Path) -> None:
     assert "was changed" in refused(folder)
 
 
+def test_a_large_file_of_a_folder_is_not_read_into_memory(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("galleries.plain_files.MAPPED_FROM", 100)
+    found = FolderFiles(folder)
+    data = (folder / "gallery" / "index.faiss").read_bytes()
+    held = found.checked("gallery/index.faiss", len(data), bundles.checksum(data))
+    assert isinstance(held, memoryview)
+    assert held == data
+    for size, digest in ((len(data) - 1, bundles.checksum(data)), (len(data), "00" * 32)):
+        with pytest.raises(ValueError, match="another"):
+            found.checked("gallery/index.faiss", size, digest)
+    assert found.checked("gallery/none", 1, "00") is None
+    assert len(open_bundle(folder, ["cpu"], 1).gallery) == 12
+
+
 @pytest.mark.parametrize("name", ["tower.onnx", "gallery/index.faiss", "gallery"])
 def test_a_link_is_refused(folder: Path, tmp_path: Path, name: str) -> None:
     (folder / name).replace(tmp_path / "elsewhere")
@@ -176,6 +192,8 @@ FORGERIES: List[Callable[[Dict[str, Any]], None]] = [
     lambda m: m["files"].update({"gallery/tower.onnx": {"size": 1, "blake2b": "00"}}),
     lambda m: m["files"].pop("tower.onnx"),
     lambda m: m["files"]["tower.onnx"].update(size=10**30),
+    lambda m: m["files"]["tower.onnx"].update(size=2**31),
+    lambda m: m["files"]["card.json"].update(size=2**25),
     lambda m: m["files"]["tower.onnx"].update(size=-1),
     lambda m: m["files"]["tower.onnx"].update(size=True),
     lambda m: m["files"]["tower.onnx"].update(blake2b=None),
@@ -195,6 +213,27 @@ FORGERIES: List[Callable[[Dict[str, Any]], None]] = [
 def test_a_forged_manifest_is_refused(folder: Path, change: Callable[[Dict[str, Any]], None]) -> None:
     forge(folder, change)
     refused(folder)
+
+
+def test_a_tower_whose_card_is_no_text_is_refused(folder: Path) -> None:
+    data = (folder / "tower.onnx").read_bytes()
+    place = data.index(b'"tiny"')
+    (folder / "tower.onnx").write_bytes(data[: place + 1] + b"\xc7\x28" + data[place + 3 :])
+    sign(folder, "tower.onnx")
+    assert "not a readable ONNX file" in refused(folder)
+
+
+LONG = ["x" * 5000, [[]] * 1000, {"k" * 5000: 1}]
+
+
+@pytest.mark.parametrize("value", LONG)
+@pytest.mark.parametrize("key", ["version", "precision", "tower", "name", "fingerprint", "embedding_dim", "input"])
+def test_a_long_value_does_not_make_a_long_sentence(folder: Path, key: str, value: Any) -> None:
+    def change(manifest: Dict[str, Any]) -> None:
+        (manifest["tower"] if key in manifest["tower"] else manifest)[key] = value
+
+    forge(folder, change)
+    assert len(refused(folder)) < 500
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", "null", '{"format": 1}', "[" * 100_000, "\ud800"])

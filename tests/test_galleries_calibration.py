@@ -172,7 +172,7 @@ def test_what_is_no_calibration_is_refused(damage: bytes) -> None:
 
 
 @given(
-    st.sampled_from(["error", "thresholds", "distance", "knots", "n_neighbors", "ece_after"]),
+    st.sampled_from(["error", "thresholds", "distance", "knots", "n_neighbors", "ece_after", "weights"]),
     st.none() | st.text() | st.integers(-(10**400), -1) | st.just(float("nan")) | st.lists(st.integers(), max_size=2),
 )
 def test_any_wrong_value_is_refused(key: str, value: Any) -> None:  # fmt: skip

@@ -41,6 +41,16 @@ def test_a_strange_header_is_refused_even_if_signed(tmp_path: Path, change: Dict
         read_state(tmp_path)
 
 
+@pytest.mark.parametrize("change", [{"version": "x" * 5000}, {"version": [[]] * 1000}, {"files": {"k" * 5000: {}}}])
+def test_a_long_value_does_not_make_a_long_sentence(tmp_path: Path, change: Dict[str, Any]) -> None:
+    write_state(tmp_path, {}, OLD)
+    header = json.loads((tmp_path / HEADER).read_text())
+    (tmp_path / HEADER).write_text(signed({**header, **change}))
+    with pytest.raises(GalleryError) as caught:
+        read_state(tmp_path)
+    assert len(str(caught.value)) < 500
+
+
 def test_what_is_no_gallery(tmp_path: Path) -> None:
     with pytest.raises(GalleryError, match="is no folder"):
         read_state(tmp_path / "absent")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, List
 
 import pytest
@@ -26,6 +27,15 @@ def pretend(monkeypatch: pytest.MonkeyPatch, offered: List[str], starting: List[
 
         def get_providers(self) -> List[str]:
             return self.running
+
+        def get_inputs(self) -> List[Any]:
+            return []
+
+        def get_outputs(self) -> List[Any]:
+            return []
+
+        def get_modelmeta(self) -> Any:
+            return SimpleNamespace(custom_metadata_map={})
 
     monkeypatch.setattr(runtime, "get_available_providers", lambda: offered)
     monkeypatch.setattr(runtime, "InferenceSession", Session)
