@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Optional, Sequence
+from typing import Any, Optional
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from galleries.gallery import Gallery
 from galleries.images import InputSpec
 from siamese.datasets.base import FaceDataset
-from siamese.near_copies import VIEW, near_copies, view
+from siamese.near_copies import VIEW, difference_hashes, near_copies, view
 
 Names = Sequence[Optional[str]]
 
@@ -67,23 +68,27 @@ class Crossing:
 
 def cross(references: Known, queries: Known) -> Crossing:
     """Look every query up among the references."""
+    hashes, candidates = None, np.arange(len(references.keys))
+    if references.pictures is not None and queries.pictures is not None:
+        theirs, ours = hashes = difference_hashes(references.pictures), difference_hashes(queries.pictures)
+        candidates = np.flatnonzero(np.isin(theirs.view(np.uint64), ours.view(np.uint64)))  # all others are no copies
     emotions: dict[Any, set[str]] = {}
-    for key, emotion in zip(references.keys, references.emotions):
-        emotions.setdefault(key, set()).add(emotion)
-    copies = np.array([key in emotions for key in queries.keys], bool)
+    for place in candidates.tolist():
+        emotions.setdefault(references.keys[place], set()).add(references.emotions[place])
+    asked = list(queries.keys)
+    copies = np.array([key in emotions for key in asked], bool)
     conflict = np.array(
-        [bool(emotions.get(key, set()) - {emotion}) for key, emotion in zip(queries.keys, queries.emotions)], bool
+        [bool(emotions.get(key, set()) - {emotion}) for key, emotion in zip(asked, queries.emotions)], bool
     )
     near = np.zeros(len(copies), bool)
-    sought = references.pictures is not None and queries.pictures is not None
     if references.pictures is not None and queries.pictures is not None:
-        pairs = near_copies(references.pictures, queries.pictures)
+        pairs = near_copies(references.pictures, queries.pictures, hashes)
         near[pairs[:, 0]] = True
         near &= ~copies
         for query, reference in pairs.tolist():
             conflict[query] |= queries.emotions[query] != references.emotions[reference]
     people, films = _both(references.people, queries.people), _both(references.films, queries.films)
-    return Crossing(copies, near, conflict, people, films, sought)
+    return Crossing(copies, near, conflict, people, films, hashes is not None)
 
 
 def _both(references: Optional[Names], queries: Optional[Names]) -> Optional[NDArray[np.bool_]]:
@@ -117,7 +122,7 @@ def of_gallery(gallery: Gallery) -> Known:
     references = gallery.references
     thumbnails = gallery.thumbnails
     return Known(
-        references.sources() if thumbnails is None else digests(thumbnails),
+        references.sources() if thumbnails is None else Digests(thumbnails),
         references.emotions(),
         references.subjects(),
         references.sequences(),
@@ -133,15 +138,22 @@ def as_asked(gallery: Gallery, dataset: FaceDataset, rows: NDArray[np.int64]) ->
         height, width, *colours = gallery.thumbnails.shape[1:]
         faces = dataset.batch(rows, InputSpec(height, width, 3 if colours else 1))  # (Q, C, h, w)
         shown = np.ascontiguousarray(faces.transpose(0, 2, 3, 1)) if colours else faces[:, 0]
-        keys, pictures = digests(shown), view(shown)
+        keys, pictures = Digests(shown), view(shown)
     people, films = _pick(dataset.subjects, rows), _pick(dataset.sequences, rows)
     return Known(keys, _emotions(dataset, rows), people, films, pictures)
 
 
-def digests(pictures: NDArray[np.uint8]) -> list[bytes]:
-    """A checksum of each picture of one size."""
-    flat = np.ascontiguousarray(pictures).reshape(len(pictures), -1)
-    return [hashlib.blake2b(row.data, digest_size=16).digest() for row in flat]
+class Digests(Sequence[bytes]):
+    """A checksum of each picture, uint8 (N, h, w) or (N, h, w, 3), made when it is asked for."""
+
+    def __init__(self, pictures: NDArray[np.uint8]) -> None:
+        self._flat = np.ascontiguousarray(pictures).reshape(len(pictures), -1)
+
+    def __len__(self) -> int:
+        return len(self._flat)
+
+    def __getitem__(self, place: Any) -> Any:
+        return hashlib.blake2b(self._flat[place].data, digest_size=16).digest()
 
 
 def _emotions(dataset: FaceDataset, rows: NDArray[np.int64]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Optional
 
@@ -12,7 +13,7 @@ from eval.held_out import HeldOut, answer, pick
 from eval.intervals import Bootstrap
 from eval.metrics import OneVsRest, Scores, one_vs_rest, score
 from eval.neighbor_sweep import NeighborSweep, sweep_neighbors
-from eval.retrieval import RECALL_AT, Retrieval, RetrievalScores, retrieve
+from eval.retrieval import Retrieval, RetrievalScores, retrieve
 from eval.score_intervals import ScoreIntervals, score_intervals
 from eval.without_class import ClassStudy, study_without
 from galleries.gallery import Gallery
@@ -99,8 +100,8 @@ def evaluate(
         weights: Of the vote.
         seed: Of the bootstrap.
     """
-    found = answer(gallery, queries, n_neighbors, weights, RECALL_AT[-1])
-    ranked = retrieve(gallery, queries.vectors, queries.truth, found.indices)
+    ranked = retrieve(gallery, queries.vectors, queries.truth, n_neighbors)
+    found = answer(gallery, queries, n_neighbors, weights, ranked.nearest)
     emotions = list(found.emotions)
 
     def judged(scores: Scores, places: NDArray[np.int64]) -> Judged:
@@ -109,12 +110,16 @@ def evaluate(
         intervals = score_intervals(pick(queries.truth, places), pick(found.said, places), emotions, draws)
         return Judged(scores, intervals, _summary(ranked, draws, places, len(queries.truth)))
 
-    fresh = np.flatnonzero(~queries.leaks)
+    with ThreadPoolExecutor(1) as beside:
+        without_leaks = None
+        if found.without_leaks is not None:
+            without_leaks = beside.submit(judged, found.without_leaks, np.flatnonzero(~queries.leaks))
+        whole = judged(found.knn, np.arange(len(queries.truth)))
     return Evaluation(
         n_neighbors,
         weights,
-        judged(found.knn, np.arange(len(queries.truth))),
-        None if found.without_leaks is None else judged(found.without_leaks, fresh),
+        whole,
+        None if without_leaks is None else without_leaks.result(),
         queries.leaking,
         int(queries.leaks.sum()),
         tuple(queries.sentences()),

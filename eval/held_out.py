@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Callable, Optional, Sequence
 
@@ -83,9 +84,12 @@ def held_out(
     if not len(rows):
         raise DataError(f"The part asked for holds no picture of {dataset.name}; choose another --split or --split-by.")
     asked = as_asked(gallery, dataset, rows)
-    found = cross(of_gallery(gallery), asked)
+    with ThreadPoolExecutor(1) as beside:
+        crossing = beside.submit(cross, of_gallery(gallery), asked)
+        vectors = encode_rows(dataset, rows, encoder, progress)
+        found = crossing.result()
     return HeldOut(
-        encode_rows(dataset, rows, encoder, progress),
+        vectors,
         tuple(asked.emotions),
         found,
         _shared(asked.people, found.people),
@@ -109,17 +113,21 @@ class Answer:
         emotions: Every name that may occur, sorted.
         knn: The scores of all queries.
         without_leaks: Of those of which the gallery knows nothing; None where that is all of them, or none.
-        indices: int64 (Q, k or more), the nearest references of each query, nearest first.
     """
 
     said: tuple[str, ...]
     emotions: tuple[str, ...]
     knn: Scores
     without_leaks: Optional[Scores]
-    indices: NDArray[np.int64]
 
 
-def answer(gallery: Gallery, queries: HeldOut, n_neighbors: int, weights: str = "distance", found: int = 0) -> Answer:
+def answer(
+    gallery: Gallery,
+    queries: HeldOut,
+    n_neighbors: int,
+    weights: str = "distance",
+    nearest: Optional[tuple[NDArray[np.float32], NDArray[np.int64]]] = None,
+) -> Answer:
     """Let the gallery vote on the queries.
 
     Args:
@@ -127,10 +135,10 @@ def answer(gallery: Gallery, queries: HeldOut, n_neighbors: int, weights: str = 
         queries: What it is asked about.
         n_neighbors: k of the vote.
         weights: Of the vote.
-        found: How many nearest references are wanted at least, if more than vote.
+        nearest: Distances and indices (Q, k or more) of ``gallery.kneighbors``, if they are known already.
     """
     k = n_neighbors
-    distances, indices = gallery.kneighbors(queries.vectors, max(k, min(found, len(gallery))))
+    distances, indices = gallery.kneighbors(queries.vectors, k) if nearest is None else nearest
     winners = decided(distances[:, :k], gallery.labels[indices[:, :k]], len(gallery.emotions), weights)
     said = [gallery.emotions[winner] for winner in winners]
     emotions = sorted(set(gallery.emotions) | set(queries.truth))
@@ -139,7 +147,7 @@ def answer(gallery: Gallery, queries: HeldOut, n_neighbors: int, weights: str = 
     without: Optional[Scores] = None
     if 0 < len(fresh) < len(said):
         without = score(pick(queries.truth, fresh), pick(said, fresh), emotions)
-    return Answer(tuple(said), tuple(emotions), whole, without, indices)
+    return Answer(tuple(said), tuple(emotions), whole, without)
 
 
 def pick(values: Sequence[Any], places: NDArray[np.int64]) -> list[Any]:

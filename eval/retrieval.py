@@ -11,10 +11,14 @@ from numpy.typing import NDArray
 
 from eval.intervals import Bootstrap
 from galleries.gallery import Gallery
+from galleries.ranking import SPARE
 
 RECALL_AT = (1, 2, 4, 8)
-_BLOCK = 128
-_THREADS = 4
+Nearest = tuple[NDArray[np.float32], NDArray[np.int64]]
+
+_BLOCK = 256
+_THREADS = 2
+_RAISED = np.float32(2**-16)  # of the lengths, added to each squared distance: more than the product's rounding
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,7 @@ class Retrieval:
             Check", 2020): mean over the places 1 … R of the precision up to there where the place is right, else 0.
         share: float64 (Q,): R over all references, what a random order would give for R-precision.
         r: int64 (Q,): R.
+        nearest: Distances float32 and indices int64 (Q, k), as ``gallery.kneighbors`` gives them.
     """
 
     recall: dict[int, NDArray[np.bool_]]
@@ -37,6 +42,7 @@ class Retrieval:
     average_precision: NDArray[np.float64]
     share: NDArray[np.float64]
     r: NDArray[np.int64]
+    nearest: Nearest
 
     def summary(self, draws: Bootstrap, kept: Optional[NDArray[np.bool_]] = None) -> RetrievalScores:
         """Means over the queries, with intervals.
@@ -81,12 +87,7 @@ class RetrievalScores:
         }
 
 
-def retrieve(
-    gallery: Gallery,
-    vectors: NDArray[np.float32],
-    truth: Sequence[str],
-    neighbours: Optional[NDArray[np.int64]] = None,
-) -> Retrieval:
+def retrieve(gallery: Gallery, vectors: NDArray[np.float32], truth: Sequence[str], n_neighbors: int = 1) -> Retrieval:
     """Rank all references for every query, in blocks of queries so that memory stays small.
 
     Ranks come from float32 products, so references whose squared distances differ by less than about 1e-7 of the
@@ -96,59 +97,65 @@ def retrieve(
         gallery: The references.
         vectors: float32 (Q, D), at least one.
         truth: Q emotions.
-        neighbours: int64 (Q, 8 or more) indices of the nearest references, if they are known already.
+        n_neighbors: Nearest references that are wanted by name, 1 … ``len(gallery)``; 8 are named at least.
     """
-    if neighbours is None:
-        neighbours = gallery.kneighbors(vectors, min(RECALL_AT[-1], len(gallery)))[1]
+    k = max(n_neighbors, min(RECALL_AT[-1], len(gallery)))
     codes = {name: code for code, name in enumerate(gallery.emotions)}
     own = np.array([codes.get(name, -1) for name in truth], np.int64)
-    alike = gallery.labels[neighbours] == own[:, None]  # (Q, k)
-    recall = {k: alike[:, :k].any(axis=1) for k in RECALL_AT if k <= alike.shape[1]}
     sizes = np.bincount(gallery.labels, minlength=len(codes))
     r = np.where(own >= 0, sizes[own], 0).astype(np.int64)
-    r_precision, average = _rank_all(gallery, vectors, own, r)
-    return Retrieval(recall, r_precision, average, r / len(gallery), r)
+    r_precision, average, found = _rank_all(gallery, vectors, own, r, min(len(gallery), k + SPARE))
+    # an index that does not compare every vector is asked itself, as its users do
+    nearest = gallery.kneighbors(vectors, k, candidates=found if gallery.index == "flat" else None)
+    alike = gallery.labels[nearest[1]] == own[:, None]  # (Q, k)
+    recall = {at: alike[:, :at].any(axis=1) for at in RECALL_AT if at <= alike.shape[1]}
+    return Retrieval(recall, r_precision, average, r / len(gallery), r, nearest)
 
 
 def _rank_all(
-    gallery: Gallery, vectors: NDArray[np.float32], own: NDArray[np.int64], r: NDArray[np.int64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """R-precision and MAP@R of each query: float64 (Q,) both."""
-    references = gallery.vectors
+    gallery: Gallery, vectors: NDArray[np.float32], own: NDArray[np.int64], r: NDArray[np.int64], wide: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
+    """R-precision and MAP@R of each query: float64 (Q,) both; and its ``wide`` nearest: int64 (Q, wide)."""
+    order = np.argsort(gallery.labels, kind="stable")  # an emotion's references side by side
+    first = np.searchsorted(gallery.labels[order], np.arange(len(gallery.emotions) + 1)).tolist()
+    references = gallery.vectors[order]
     lengths = np.einsum("nd,nd->n", references, references)
-    wide = np.column_stack([-2 * references, lengths, np.ones_like(lengths)]).T  # (D + 2, N)
-    unlike = [(gallery.labels != code).astype(np.int32) for code in range(len(gallery.emotions))]
+    columns = np.column_stack([-2 * references, lengths, np.ones_like(lengths)]).T  # (D + 2, N)
+    longest = lengths.max()
     ranks = np.arange(1, len(gallery) + 1, dtype=np.float64)
     r_precision, average = np.zeros(len(vectors)), np.zeros(len(vectors))
+    found = np.empty((len(vectors), wide), np.int64)
 
     def rank(start: int) -> None:
         block = vectors[start : start + _BLOCK].astype(np.float32)
         if gallery.metric == "cosine":
             block = block / np.maximum(np.linalg.norm(block, axis=1, keepdims=True), 1e-30)
         own_lengths = np.einsum("bd,bd->b", block, block)
-        squares = np.column_stack([block, np.ones_like(own_lengths), own_lengths]) @ wide  # (B, N) squared distances
+        raised = own_lengths + _RAISED * (own_lengths + longest)
+        squares = np.column_stack([block, np.ones_like(raised), raised]) @ columns  # (B, N) squared distances, raised
         for place, row in enumerate(squares, start):
-            size = int(r[place])
+            size, label = int(r[place]), int(own[place])
+            keys = _sortable(row, slice(first[label], first[label + 1]) if size else slice(0))
+            nearest = np.partition(keys, max(size, wide) - 1)[: max(size, wide)]
+            nearest.sort()
+            within = np.flatnonzero(keys <= nearest[wide - 1])
+            found[place] = within if len(within) == wide else within[np.argsort(keys[within], kind="stable")[:wide]]
             if size:
-                nearest = np.partition(_sortable(row, unlike[own[place]]), size - 1)[:size]
-                nearest.sort()
-                hits = np.flatnonzero((nearest & 1) == 0)
+                hits = np.flatnonzero((nearest[:size] & 1) == 0)
                 r_precision[place] = len(hits) / size
                 average[place] = (ranks[: len(hits)] / ranks[hits]).sum() / size
 
     with ThreadPoolExecutor(_THREADS) as pool:  # NumPy multiplies and sorts outside the interpreter's lock
         list(pool.map(rank, range(0, len(vectors), _BLOCK)))
-    return r_precision, average
+    return r_precision, average, order[found]
 
 
-def _sortable(squares: NDArray[np.float32], unlike: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Whole numbers in the order of a row of squared distances, their last bit telling like (0) from unlike (1).
+def _sortable(squares: NDArray[np.float32], alike: slice) -> NDArray[np.int32]:
+    """Whole numbers in the order of a row of positive numbers, their last bit telling like (0) from unlike (1).
 
-    Floats that are not negative are in the order of their bits read as whole numbers; negative ones, which only
-    rounding gives, count as 0. Works in place.
+    Positive floats are in the order of their bits read as whole numbers. Works in place.
     """
     keys = squares.view(np.int32)
-    np.maximum(keys, 0, out=keys)
-    keys &= np.int32(-2)
-    keys |= unlike
+    keys |= np.int32(1)
+    keys[alike] ^= np.int32(1)
     return keys

@@ -35,7 +35,12 @@ class Gallery(SavedCollection):
     """
 
     def kneighbors(
-        self, vectors: Vectors, n_neighbors: int = DEFAULT_NEIGHBORS, *, fingerprint: Optional[str] = None
+        self,
+        vectors: Vectors,
+        n_neighbors: int = DEFAULT_NEIGHBORS,
+        *,
+        fingerprint: Optional[str] = None,
+        candidates: Optional[NDArray[np.int64]] = None,
     ) -> Tuple[Vectors, NDArray[np.int64]]:
         """The nearest references of each vector.
 
@@ -43,6 +48,7 @@ class Gallery(SavedCollection):
             vectors: float32 (B, D).
             n_neighbors: 1 … ``len(gallery)``.
             fingerprint: The tower the vectors come from, to be checked.
+            candidates: As of :meth:`galleries.index.VectorIndex.search`.
 
         Returns:
             Distances float32 (B, k), nearest first: 1 - cosine (0-2) or Euclidean; and indices int64 (B, k) into
@@ -53,7 +59,7 @@ class Gallery(SavedCollection):
             EncoderMismatch: Vectors of another tower.
         """
         self._check_vectors(vectors, fingerprint)
-        return self._index.search(vectors, n_neighbors)
+        return self._index.search(vectors, n_neighbors, candidates)
 
     def predict_proba(
         self,

@@ -166,12 +166,14 @@ class VectorIndex:
     def _become(self, other: VectorIndex) -> None:
         self._native, self._own, self.numbers, self._view = other._native, other._own, other.numbers, None
 
-    def search(self, queries: Vectors, k: int) -> Tuple[Vectors, Numbers]:
+    def search(self, queries: Vectors, k: int, candidates: Optional[Numbers] = None) -> Tuple[Vectors, Numbers]:
         """The k nearest vectors of each query; exact for ``flat``.
 
         Args:
             queries: (B, D); B may be 0.
             k: 1 … N.
+            candidates: int64 (B, :data:`galleries.ranking.SPARE` + k or more, or all N), positions of the nearest but
+                for the rounding of a matrix product in float32, if the caller has compared all; None asks FAISS.
 
         Returns:
             Distances float32 (B, k), nearest first, and positions int64 (B, k). Equal distances come in ascending
@@ -182,13 +184,13 @@ class VectorIndex:
         """
         check_k(k, len(self))
         ready = usable(queries, self.metric, self.dim)
-        if len(ready) == 1:
+        if len(ready) == 1 and candidates is None:
             near, places = zip(*self._nearest(ready, k))
             return self._distances(np.array([near], np.float32)), np.array([places], np.int64)
         if not len(ready):
             return np.empty((0, k), np.float32), np.empty((0, k), np.int64)
         wide = self._wide(k)
-        squares, positions, open_rows = self._candidates(ready, k, wide)
+        squares, positions, open_rows = self._candidates(ready, k, wide, candidates)
         if len(open_rows) and wide < len(self):
             wider = min(len(self), wide * _WIDER)
             again, found, still = self._candidates(ready[open_rows], k, wider)
@@ -249,9 +251,12 @@ class VectorIndex:
         ready = usable(queries, self.metric, self.dim)
         return self._distances(ranking.exact_squares(self._stored(), ready, k))
 
-    def _candidates(self, ready: Vectors, k: int, wide: int) -> Tuple[Vectors, Numbers, Numbers]:
+    def _candidates(
+        self, ready: Vectors, k: int, wide: int, found: Optional[Numbers] = None
+    ) -> Tuple[Vectors, Numbers, Numbers]:
         """FAISS's ``wide`` nearest, put in order: squared distances, positions, and rows where the border is open."""
-        found = self._native.nearest(ready, wide, self.numbers)  # (B, wide or more), -1 where there is no more
+        if found is None:
+            found = self._native.nearest(ready, wide, self.numbers)  # (B, wide or more), -1 where there is no more
         squares, positions = ranking.ranked(self._stored(), ready, found)
         squares, positions = squares[:, :wide], positions[:, :wide]
         return squares, positions, ranking.open_borders(ready, squares, k, self._knows_the_nearest(wide))

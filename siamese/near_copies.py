@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Optional
+
 import cv2
 import faiss
 import numpy as np
@@ -23,7 +25,11 @@ _SIDE = 8
 _CHUNK = 4096
 
 
-def near_copies(references: NDArray[np.uint8], queries: NDArray[np.uint8]) -> NDArray[np.int64]:
+def near_copies(
+    references: NDArray[np.uint8],
+    queries: NDArray[np.uint8],
+    hashes: Optional[tuple[NDArray[np.uint8], NDArray[np.uint8]]] = None,
+) -> NDArray[np.int64]:
     """Pairs of a reference and a query that show one photograph, exact copies among them.
 
     Candidates are found by difference hash (Krawetz, "Kind of Like That", 2013) and kept if their pixels correlate.
@@ -31,20 +37,24 @@ def near_copies(references: NDArray[np.uint8], queries: NDArray[np.uint8]) -> ND
     Args:
         references: uint8 (R, 48, 48), grey.
         queries: uint8 (Q, 48, 48), grey.
+        hashes: Both sides' :func:`difference_hashes`, if they are known already.
 
     Returns:
         int64 (M, 2): indices of the query and of the reference, in no order.
     """
     index = faiss.IndexBinaryFlat(_SIDE * _SIDE)
-    index.add(_hashes(references))
-    starts, _, nearest = index.range_search(_hashes(queries), NEAR_BITS + 1)  # fewer than so many bits differ
+    theirs, ours = hashes or (difference_hashes(references), difference_hashes(queries))
+    index.add(theirs)
+    starts, _, nearest = index.range_search(ours, NEAR_BITS + 1)  # fewer than so many bits differ
     ends: NDArray[np.int64] = starts.astype(np.int64)
     asked = np.repeat(np.arange(len(queries), dtype=np.int64), ends[1:] - ends[:-1])
     pairs = np.stack([asked, nearest.astype(np.int64)], axis=1)
     kept = [np.zeros(0, bool)]
     for start in range(0, len(pairs), _CHUNK):
-        chunk = pairs[start : start + _CHUNK]
-        agreed = (_standard(queries[chunk[:, 0]]) * _standard(references[chunk[:, 1]])).sum(axis=1)
+        (asked, ours), (found, theirs) = (
+            np.unique(side, return_inverse=True) for side in pairs[start : start + _CHUNK].T
+        )
+        agreed = np.einsum("md,md->m", _standard(queries[asked])[ours], _standard(references[found])[theirs])
         kept.append(agreed >= NEAR_CORRELATION)
     alike: NDArray[np.int64] = pairs[np.concatenate(kept)]
     return alike
@@ -64,8 +74,15 @@ def view(pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return PixelStore.from_array(pictures).batch(np.arange(len(pictures)), VIEW)[:, 0]
 
 
-def _hashes(pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Difference hash of every picture, uint8 (N, 8): of 64 bits, 1 where a cell is darker than its right neighbour."""
+def difference_hashes(pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Difference hash of every picture: of 64 bits, 1 where a cell is darker than its right neighbour.
+
+    Args:
+        pictures: uint8 (N, 48, 48), grey.
+
+    Returns:
+        uint8 (N, 8); equal for equal pictures.
+    """
     out = np.empty((len(pictures), _SIDE), np.uint8)
     for start in range(0, len(pictures), _CHUNK):
         part = np.ascontiguousarray(pictures[start : start + _CHUNK])
