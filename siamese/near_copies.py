@@ -51,10 +51,8 @@ def near_copies(
     pairs = np.stack([asked, nearest.astype(np.int64)], axis=1)
     kept = [np.zeros(0, bool)]
     for start in range(0, len(pairs), _CHUNK):
-        (asked, ours), (found, theirs) = (
-            np.unique(side, return_inverse=True) for side in pairs[start : start + _CHUNK].T
-        )
-        agreed = np.einsum("md,md->m", _standard(queries[asked])[ours], _standard(references[found])[theirs])
+        chunk = pairs[start : start + _CHUNK]
+        agreed = np.einsum("md,md->m", _shown(queries, chunk[:, 0]), _shown(references, chunk[:, 1]))
         kept.append(agreed >= NEAR_CORRELATION)
     alike: NDArray[np.int64] = pairs[np.concatenate(kept)]
     return alike
@@ -91,6 +89,12 @@ def difference_hashes(pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
         cells = tall.reshape(-1, _SIDE, _SIDE + 1)  # (n * 8, 9) -> (n, 8, 9)
         out[start : start + _CHUNK] = np.packbits(cells[:, :, :-1] < cells[:, :, 1:], axis=2)[:, :, 0]
     return out
+
+
+def _shown(pictures: NDArray[np.uint8], places: NDArray[np.int64]) -> NDArray[np.float32]:
+    """:func:`_standard` of the pictures at some places, each made once."""
+    some, at = np.unique(places, return_inverse=True)
+    return _standard(pictures[some])[at]
 
 
 def _standard(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
