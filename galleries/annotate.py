@@ -77,7 +77,7 @@ class Annotator:
         height += height % 2
         panel = self._panel(result, height, unit)
         width = frame.shape[1] + panel.shape[1]
-        canvas: Pixels = np.full((height, width + width % 2, 3), _GROUND, np.uint8)
+        canvas = _ground(height, width + width % 2)
         canvas[: frame.shape[0], : frame.shape[1]] = frame
         canvas[:, frame.shape[1] : width] = panel
         return canvas
@@ -102,7 +102,7 @@ class Annotator:
             frame[rows, columns] = before[rows, columns]
 
     def _panel(self, result: FrameResult, height: int, unit: float) -> Pixels:
-        panel: Pixels = np.full((height, round(260 * unit), 3), _GROUND, np.uint8)
+        panel = _ground(height, round(260 * unit))
         minutes, seconds = divmod(result.time, 60)
         said = f"{int(minutes)}:{seconds:04.1f}"
         if result.fps > 0:  # the first frame has no rate yet
@@ -169,6 +169,12 @@ def plain(text: str) -> str:
     """A text in the letters OpenCV can draw: accents are left out (``"más"`` → ``"mas"``), other signs become ``?``."""
     bare = "".join(sign for sign in unicodedata.normalize("NFKD", text) if not unicodedata.combining(sign))
     return bare.encode("ascii", "replace").decode()
+
+
+def _ground(height: int, width: int) -> Pixels:
+    """An empty picture. Whole rows are copied: filling it colour by colour took most of a drawing's time."""
+    row = np.tile(np.array(_GROUND, np.uint8), width)
+    return np.broadcast_to(row, (height, len(row))).copy().reshape(height, width, 3)
 
 
 def _enlarged(image: Pixels) -> Tuple[Pixels, int]:
