@@ -64,7 +64,7 @@ def build(
         "ratios": ratios,
         "seed": seed,
     }
-    place = out if out.is_dir() else out.absolute().parent
+    place = next(folder for folder in (out, *out.absolute().parents) if folder.is_dir())
     made = build_from_dataset(data, encoder, index, thumbnails, options, place)
     if made.index != "flat":
         made.measure_recall()
