@@ -217,6 +217,6 @@ class _Aside:
 
 def _no_room(error: OSError) -> GalleryError:
     return GalleryError(
-        f"The gallery could not be saved: its references could not be laid aside ({error.strerror or error}); free some "
-        "space or choose another folder."
+        f"The gallery could not be saved: its references could not be laid aside ({error.strerror or error}); free "
+        "some space or choose another folder."
     )
