@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Mapping, Optional, Sequence
+from typing import Any, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from galleries.gallery import Gallery
 from galleries.ranking import SPARE
 
 RECALL_AT = (1, 2, 4, 8)
-Nearest = tuple[NDArray[np.float32], NDArray[np.int64]]
+Nearest = Tuple[NDArray[np.float32], NDArray[np.int64]]
 
 _BLOCK = 256
 _THREADS = 2
