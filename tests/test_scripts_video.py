@@ -192,7 +192,9 @@ def test_a_real_ctrl_c(folder: Path, tmp_path: Path) -> None:
     assert b"Traceback" not in err
     frames = json.loads(out)["frames"]
     assert 10 <= frames < length
-    assert [json.loads(line)["frame"] for line in log.read_text().splitlines()] == list(range(frames))
+    logged = [json.loads(line)["frame"] for line in log.read_text().splitlines()]
+    assert logged == list(range(len(logged)))
+    assert frames - len(logged) in (0, 1)  # it may be stopped between a frame's answer and its line
     assert abs(len(read_film(tmp_path / "o.avi")) - frames) <= 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["l.jsonl", "long.avi", "o.avi"]
 
