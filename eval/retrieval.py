@@ -141,7 +141,7 @@ def _rank_all(
             within = np.flatnonzero(keys <= nearest[wide - 1])
             found[place] = within if len(within) == wide else within[np.argsort(keys[within], kind="stable")[:wide]]
             if size:
-                hits = np.flatnonzero((nearest[:size] & 1) == 0)
+                hits = np.flatnonzero(nearest[:size] & 1)
                 r_precision[place] = len(hits) / size
                 average[place] = (ranks[: len(hits)] / ranks[hits]).sum() / size
 
@@ -151,11 +151,11 @@ def _rank_all(
 
 
 def _sortable(squares: NDArray[np.float32], alike: slice) -> NDArray[np.int32]:
-    """Whole numbers in the order of a row of positive numbers, their last bit telling like (0) from unlike (1).
+    """Whole numbers in the order of a row of positive numbers, their last bit telling unlike (0) from like (1).
 
     Positive floats are in the order of their bits read as whole numbers. Works in place.
     """
     keys = squares.view(np.int32)
-    keys |= np.int32(1)
-    keys[alike] ^= np.int32(1)
+    keys &= np.int32(-2)
+    keys[alike] |= np.int32(1)
     return keys

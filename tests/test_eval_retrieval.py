@@ -93,6 +93,15 @@ def test_a_case_worked_by_hand() -> None:
     assert kept.floors["recall_at_1"] == pytest.approx(0.375)
 
 
+def test_of_equal_distances_another_emotion_comes_first() -> None:
+    card = TowerCard("tiny", "ab" * 16, InputSpec(8, 8, 1), 1)
+    places = np.array([[1], [1], [9]], np.float32)
+    gallery = Gallery.build(places, ["anger", "fear", "sadness"], tower=card, metric="euclidean")
+    found = retrieve(gallery, np.array([[1], [1], [9]], np.float32), ["anger", "fear", "sadness"])
+    assert found.r_precision.tolist() == [0, 0, 1]
+    assert found.average_precision.tolist() == [0, 0, 1]
+
+
 def test_random_vectors_lie_at_the_floors() -> None:
     rng = np.random.default_rng(0)
     card = TowerCard("tiny", "ab" * 16, InputSpec(8, 8, 1), 8)
