@@ -36,9 +36,7 @@ CARD_KEY = "emotions.card"
 BATCH = 256
 """Pictures an :class:`OnnxEncoder` runs through its tower at once at most."""
 
-_FITS = (
-    1 << 17
-)  # values of the pictures a CPU thread works on at once, so that what a tower makes of them stays in cache
+_FITS = 1 << 17  # pixel values a CPU thread works on at once, so that what a tower makes of them stays in its caches
 _LEAST = 4  # such pictures where they are large: fewer leave weights to be read anew for each
 
 
