@@ -18,9 +18,8 @@ from types import TracebackType
 from typing import Dict, Iterable, Optional, Protocol, Type, Union
 
 from galleries.content import Read, measure
-from galleries.errors import GalleryError, shown
+from galleries.errors import GalleryError, first_line, shown
 from galleries.plain_files import read_checked, read_plain
-from galleries.providers import first_line
 
 LARGEST = (1 << 31) - 1
 """Bytes that a zip may have and may unpack to: larger bundles are folders."""

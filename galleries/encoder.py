@@ -15,9 +15,9 @@ from typing import Any, Dict, List, Mapping, Optional, Protocol, Sequence, Union
 import numpy as np
 from numpy.typing import NDArray
 
-from galleries.errors import ConfigError, TowerError
+from galleries.errors import ConfigError, TowerError, first_line
 from galleries.images import InputSpec
-from galleries.providers import choose_providers, first_line, open_session, short_name
+from galleries.providers import choose_providers, open_session, short_name
 
 __all__ = [
     "BATCH",

@@ -92,3 +92,8 @@ def require(module: str, extra: str) -> ModuleType:
             f"This needs {missing!r}, which is not installed here ({error}). "
             f"Install it with: pip install 'siamese-emotions[{extra}]'."
         ) from error
+
+
+def first_line(error: Exception) -> str:
+    """The first line of what an exception says, at most 200 characters."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]

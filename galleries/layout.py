@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 
 from galleries.content import PIECE, Pieces, Put, Read, forget
 from galleries.encoder import TowerCard
-from galleries.errors import DataError, GalleryError, TowerError
+from galleries.errors import DataError, GalleryError, TowerError, first_line
 from galleries.evidence import Reference
 from galleries.kinds import KINDS
-from galleries.providers import first_line
 from galleries.recall import Recall
 from galleries.records import read_record
 from galleries.references import References, join

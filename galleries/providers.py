@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, List, Optional, Sequence, Union
 
-from galleries.errors import ConfigError, TowerError, require, unknown_name
+from galleries.errors import ConfigError, TowerError, first_line, require, unknown_name
 
 PROVIDERS = {
     "tensorrt": "TensorrtExecutionProvider",
@@ -87,8 +87,3 @@ def _read_texts(session: Any) -> None:
     for node in (*session.get_inputs(), *session.get_outputs()):
         _ = node.name, node.type, node.shape
     _ = session.get_modelmeta().custom_metadata_map
-
-
-def first_line(error: Exception) -> str:
-    """The first line of what an exception says, at most 200 characters."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]

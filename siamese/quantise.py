@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from galleries.encoder import CARD_KEY
-from galleries.errors import TowerError, require
+from galleries.errors import TowerError, first_line, require
 
 PRECISIONS = ("float32", "float16", "int8")
 
@@ -82,7 +82,7 @@ def quantise_int8(model: bytes, faces: NDArray[np.uint8]) -> bytes:
                 extra_options={"ActivationSymmetric": True, "WeightSymmetric": True},
             )
         except Exception as error:  # ONNX Runtime's exceptions share no public base class
-            raise TowerError(f"The tower cannot be quantised ({_first_line(error)}); export without --int8.") from error
+            raise TowerError(f"The tower cannot be quantised ({first_line(error)}); export without --int8.") from error
         return _with_own_card(onnx.load(str(target)), model, "int8")
 
 
@@ -105,7 +105,7 @@ def halve(model: bytes) -> bytes:
         try:
             small = float16.convert_float_to_float16(onnx.load_from_string(model), keep_io_types=True)
         except Exception as error:  # onnx's exceptions share no public base class
-            raise TowerError(f"The tower has no float16 form ({_first_line(error)}); export without --fp16.") from error
+            raise TowerError(f"The tower has no float16 form ({first_line(error)}); export without --fp16.") from error
         return _with_own_card(small, model, "float16")
 
 
@@ -170,7 +170,3 @@ def _quietly() -> Iterator[None]:
             yield
     finally:
         logging.disable(before)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
