@@ -45,6 +45,9 @@ def train(
     ),
     distil_weight: Optional[float] = typer.Option(None, help="Share of the teachers in the cross-entropy, 0-1."),
     distil_temperature: Optional[float] = typer.Option(None, help="How soft their answers are, from 1."),
+    distil_once: Optional[bool] = typer.Option(
+        None, "--distil-once/--distil-always", help="Ask them once a picture, or about every batch as it is varied."
+    ),
     weights: Optional[str] = typer.Option(None, help="'imagenet': pretrained weights of a torchvision tower."),
     input_size: given.InputSize = None,
     precision: given.Precision = None,

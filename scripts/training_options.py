@@ -62,6 +62,7 @@ CONFIGURED = (
     "mixup",
     "distil_weight",
     "distil_temperature",
+    "distil_once",
     "clean",
     "seconds",
     "weights",

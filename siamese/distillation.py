@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Optional
 
@@ -89,6 +89,26 @@ class Teachers(nn.Module):
             scores = head(tower(fit_to(images, spec))).float()[:, columns]
             total = total + F.softmax(scores / temperature, dim=1)
         return total / len(self.towers)
+
+
+def ask_once(teachers: Teachers, batches: Iterable[Tensor], temperature: float) -> Tensor:
+    """What the teachers see in pictures that are not varied, the mean of each picture and its mirror image.
+
+    Args:
+        teachers: On their device.
+        batches: uint8 or float (B, C, H, W), values 0-255.
+        temperature: What class scores are divided by, above 0.
+
+    Returns:
+        float32 (N, n), rows sum to 1, on the teachers' device.
+    """
+    device = next(teachers.parameters()).device
+    said = []
+    with torch.no_grad():
+        for pixels in batches:
+            images = pixels.to(device).float().contiguous(memory_format=torch.channels_last)
+            said.append((teachers(images, temperature) + teachers(images.flip(3), temperature)) / 2)
+    return torch.cat(said)
 
 
 def check_same(teachers: Optional[Teachers], known: Sequence[dict[str, str]], run: Path) -> None:

@@ -15,7 +15,7 @@ class MixedBatch(NamedTuple):
 
     Attributes:
         images: float32 (B, C, H, W).
-        targets: float32 (B, n), rows sum to 1: what cross-entropy takes in place of labels.
+        targets: float32 (B, n), blended alike: what cross-entropy takes in place of labels.
         plain: int64 (P,), rising: rows that are as they were. Only these have one emotion, so only these go to metric
             losses.
     """
@@ -33,7 +33,7 @@ def mix(images: Tensor, targets: Tensor, share: float, alpha: float, generator: 
 
     Args:
         images: float32 (B, C, H, W).
-        targets: float32 (B, n), rows sum to 1.
+        targets: float32 (B, n), whatever goes with the pictures.
         share: Of the pictures to blend, 0-1, rounded to whole pictures.
         alpha: Above 0; small values mostly leave one of both pictures nearly alone.
         generator: The random state, on the CPU.

@@ -17,7 +17,7 @@ from galleries.errors import ConfigError
 from siamese.checkpoint import save_checkpoint
 from siamese.config import TrainingConfig
 from siamese.datasets.base import FaceDataset
-from siamese.distillation import Teachers, check_same
+from siamese.distillation import Teachers, ask_once, check_same
 from siamese.epoch_plan import plan_epoch
 from siamese.feeding import PixelFeed
 from siamese.history import HISTORY_FILE, TensorBoardLog, history_csv
@@ -77,6 +77,7 @@ class Trainer:
         self.plateau = Plateau(config)
         saved = read_state(out) if resume else None
         self.teachers = Teachers.load(teachers, dataset.emotions) if teachers else None
+        self.lessons: Optional[Tensor] = None
         self.learner = make_learner(dataset, split, config, init, self.observer, self.teachers is not None)
         self.feed = PixelFeed(dataset, split.train, self.learner.tower.input_spec)
         self.validator = Validator(
@@ -98,6 +99,8 @@ class Trainer:
         self.learner.to(memory_format=torch.channels_last)
         if self.teachers is not None:
             self.teachers.to(self.fabric.device).to(memory_format=torch.channels_last)
+            if config.distil_once:
+                self.lessons = ask_once(self.teachers, self.feed.in_order(), config.distil_temperature)
         self.optimizer = make_optimizer(self.learner, config)
         self.wrapped, self.fabric_optimizer = self.fabric.setup(self.learner, self.optimizer)
         self.average = (
@@ -230,13 +233,15 @@ class Trainer:
         images = self.config.augment(pixels.to(device), generator)
         labels = torch.from_numpy(self.feed.labels[rows]).to(device)
         soft = None if self.feed.soft is None else torch.from_numpy(self.feed.soft[rows]).to(device)
-        plain = None
+        plain, taught = None, None if self.lessons is None else self.lessons[torch.from_numpy(rows)]
         if self.config.mixup:
-            targets = as_targets(labels, soft, len(self.dataset.emotions))
-            images, soft, plain = mix(images, targets, self.config.mixup, self.config.mixup_alpha, generator)
+            n_classes = len(self.dataset.emotions)
+            targets = as_targets(labels, soft, n_classes)
+            both = targets if taught is None else torch.cat([targets, taught], 1)  # (B, n) or (B, 2n)
+            images, both, plain = mix(images, both, self.config.mixup, self.config.mixup_alpha, generator)
+            soft, taught = both[:, :n_classes], None if taught is None else both[:, n_classes:]
         images = images.contiguous(memory_format=torch.channels_last)
-        taught = None
-        if self.teachers is not None:
+        if self.teachers is not None and taught is None:
             with torch.no_grad(), self.fabric.autocast():
                 taught = self.teachers(images, self.config.distil_temperature)
         loss, terms = self.wrapped(images, labels, soft, taught, plain)

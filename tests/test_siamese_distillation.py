@@ -13,10 +13,11 @@ from tiny_faces import EMOTIONS, tiny_config, tiny_dataset, tiny_split
 from galleries.errors import ConfigError, TowerError, TrainingError
 from galleries.images import InputSpec
 from siamese.checkpoint import load_checkpoint, save_checkpoint
-from siamese.distillation import Teachers, check_same, distillation_loss, fit_to
+from siamese.distillation import Teachers, ask_once, check_same, distillation_loss, fit_to
 from siamese.losses import Objective, parse_loss
 from siamese.state import read_state
 from siamese.towers import make_tower
+from siamese.trainer import Trainer
 from siamese.training import fit
 
 
@@ -110,6 +111,51 @@ def test_a_taught_run_differs_and_resumes_to_the_same_numbers(tmp_path: Path) ->
     assert without_times(whole.history) != without_times(taught("alone").history)
     assert [entry["run"] for entry in load_checkpoint(tmp_path / "whole").card["teachers"]] == [*map(str, both)]
     assert read_state(tmp_path / "alone").facts["teachers"] == []
+
+
+def test_teachers_asked_once_see_a_picture_and_its_mirror_image(tmp_path: Path) -> None:
+    teachers = Teachers.load([a_teacher(tmp_path / "a"), a_teacher(tmp_path / "b", seed=1)], EMOTIONS)
+    seen = pictures(7)
+    found = ask_once(teachers, iter([seen[:4], seen[4:]]), 2.0)
+    for row, picture in enumerate(seen):
+        both = torch.stack([picture, torch.flip(picture, dims=[2])])
+        torch.testing.assert_close(found[row], teachers(both, 2.0).mean(0), atol=1e-5, rtol=0)
+    assert not found.requires_grad
+
+
+@pytest.mark.parametrize("mixup", [0.0, 0.3])
+def test_a_run_taught_once_resumes_to_the_same_numbers_and_is_another(tmp_path: Path, mixup: float) -> None:
+    dataset, who = tiny_dataset(), (a_teacher(tmp_path / "teacher"),)
+
+    def taught(name: str, once: bool, observer: Any = None, resume: bool = False) -> Any:
+        config = tiny_config(mixup=mixup, distil_once=once)
+        options = {"device": "cpu", "observer": observer, "resume": resume}
+        return fit(dataset, tiny_split(dataset), config, tmp_path / name, teachers=who, **options)  # type: ignore[arg-type]
+
+    whole = taught("whole", True)
+    with pytest.raises(KeyboardInterrupt):
+        taught("stopped", True, Recorder(stop_after=5))
+    resumed = taught("stopped", True, resume=True)
+    assert without_times(resumed.history) == without_times(whole.history)
+    assert without_times(whole.history) != without_times(taught("always", False).history)
+
+
+def test_lessons_are_those_of_the_pictures_of_the_batch(tmp_path: Path) -> None:
+    dataset = tiny_dataset()
+    config = tiny_config(distil_once=True, loss="cross-entropy", distil_weight=1.0)
+    trainer = Trainer(
+        dataset, tiny_split(dataset), config, tmp_path / "run", "cpu", teachers=[a_teacher(tmp_path / "t")]
+    )
+    assert trainer.teachers is not None
+    rows = np.array([5, 0, 3])
+    seen = trainer.feed.pixels(rows).float()
+    lesson = (trainer.teachers(seen, 4.0) + trainer.teachers(seen.flip(3), 4.0)) / 2
+    assert trainer.lessons is not None
+    torch.testing.assert_close(trainer.lessons[torch.from_numpy(rows)], lesson, atol=1e-5, rtol=0)
+    heard: list[torch.Tensor] = []
+    trainer.learner.register_forward_pre_hook(lambda _, given: heard.append(given[3]))
+    trainer.step(trainer.feed.pixels(rows), rows, torch.Generator().manual_seed(0), 0.01)
+    torch.testing.assert_close(heard[0], lesson, atol=1e-5, rtol=0)
 
 
 def test_who_cannot_teach_is_refused(tmp_path: Path) -> None:
