@@ -14,14 +14,17 @@ from numpy.typing import NDArray
 from eval.intervals import resampled_interval
 from eval.metrics import Scores, score
 from galleries.atomic import write_text
-from galleries.errors import TrainingError
+from galleries.errors import DataError, TrainingError
 from siamese.checkpoint import load_checkpoint
 from siamese.config import TrainingConfig
 from siamese.curriculum.course import CurriculumObserver
 from siamese.curriculum.stage import StageSetting, run_stage
 from siamese.datasets.base import FaceDataset
 from siamese.feeding import PixelFeed, encode
+from siamese.run import SPLIT_FILE
+from siamese.split_file import trained_ids
 from siamese.splits import Split
+from siamese.towers import Tower
 from siamese.validation import knn_answers
 
 ANSWERS_FILE = "answers.json"
@@ -67,19 +70,54 @@ def run_fold(
         own = replace(setting, split=split)
         work = config.epochs * len(split.train)
         observer.stage_started(name, dataset.emotions, work, left * work)
-        result = run_stage(own, name, dataset.emotions, config, None, observer)
+        init = setting.request.init
+        result = run_stage(own, name, dataset.emotions, config, None if init is None else Path(init), observer)
         observer.stage_finished(result)
         if result.confusion is None:
             answers = np.full(len(split.test), -1, np.int64)
         else:
-            answers = _vote(dataset, split, config, setting.out / result.name)
+            tower = load_checkpoint(setting.out / result.name).tower
+            answers = _vote(dataset, split, config, tower)
         content = {"digest": split.digest, "answers": answers.tolist()}
         write_text(path, json.dumps(content) + "\n")
     return Fold(split.test, answers, _known(dataset.subjects, split), _known(dataset.sequences, split))
 
 
-def _vote(dataset: FaceDataset, split: Split, config: TrainingConfig, run: Path) -> NDArray[np.int64]:
-    tower = load_checkpoint(run).tower
+def ask_untrained(dataset: FaceDataset, split: Split, config: TrainingConfig, run: Path) -> Fold:
+    """A fold with a tower as it is: its training part is the gallery, and nothing is trained.
+
+    Args:
+        dataset: The faces.
+        split: The fold.
+        config: Says how many neighbours vote.
+        run: The tower's.
+
+    Raises:
+        TowerError: The run is missing or damaged.
+    """
+    answers = _vote(dataset, split, config, load_checkpoint(run).tower)
+    return Fold(split.test, answers, _known(dataset.subjects, split), _known(dataset.sequences, split))
+
+
+def check_unseen(dataset: FaceDataset, run: Path) -> None:
+    """Refuse a tower that has learned from the pictures it is to be tested on.
+
+    Args:
+        dataset: The faces of the folds.
+        run: The tower's, with its split where it has one.
+
+    Raises:
+        DataError: It was trained or validated on some of them.
+    """
+    known = len(trained_ids(run / SPLIT_FILE, dataset.name).intersection(dataset.ids))
+    if known:
+        raise DataError(
+            f"{run} was trained or validated on {known} pictures of {dataset.name}, so no fold would test strangers; "
+            "start from a run of other data, or leave --init out."
+        )
+
+
+def _vote(dataset: FaceDataset, split: Split, config: TrainingConfig, tower: Tower) -> NDArray[np.int64]:
     references, queries = (PixelFeed(dataset, rows, tower.input_spec) for rows in (split.train, split.test))
     vectors = [encode(tower, feed, torch.device("cpu")) for feed in (references, queries)]
     k = min(config.n_neighbors, len(references))
@@ -114,6 +152,7 @@ class FoldSummary:
 
     Attributes:
         method: How the folds were made.
+        trained: Whether each fold's tower was trained on it, or asked as it is.
         scores: Of all test pictures, each tested once.
         interval: 95 % of the accuracy; by resampling people where they are known, else Wilson's.
         by_people: Whether it is by people.
@@ -123,6 +162,7 @@ class FoldSummary:
     """
 
     method: str
+    trained: bool
     scores: Scores
     interval: tuple[float, float]
     by_people: bool
@@ -134,6 +174,7 @@ class FoldSummary:
         """The summary as a plain dict."""
         return {
             "method": self.method,
+            "trained": self.trained,
             "leaking": bool(self.known_people or self.known_sequences),
             "interval_95": list(self.interval),
             "interval_by_people": self.by_people,
@@ -144,7 +185,9 @@ class FoldSummary:
         }
 
 
-def summarise_folds(dataset: FaceDataset, method: str, folds: Sequence[Fold], seed: int = 0) -> FoldSummary:
+def summarise_folds(
+    dataset: FaceDataset, method: str, folds: Sequence[Fold], seed: int = 0, trained: bool = True
+) -> FoldSummary:
     """Take the folds of one method together.
 
     Args:
@@ -152,6 +195,7 @@ def summarise_folds(dataset: FaceDataset, method: str, folds: Sequence[Fold], se
         method: How the folds were made.
         folds: All of them, at least one; their test parts do not overlap.
         seed: Of the resampling.
+        trained: Whether the towers were trained on their folds.
     """
     rows = np.concatenate([fold.rows for fold in folds])
     answers = np.concatenate([fold.answers for fold in folds])
@@ -169,6 +213,7 @@ def summarise_folds(dataset: FaceDataset, method: str, folds: Sequence[Fold], se
 
     return FoldSummary(
         method,
+        trained,
         scores,
         interval,
         people is not None,

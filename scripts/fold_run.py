@@ -27,8 +27,11 @@ def run(
     threads: Optional[int],
     resume: bool,
 ) -> List[FoldSummary]:
-    """Make the folds of every method, train and test each; what an earlier session did is read."""
-    from eval.fold_trial import run_fold, summarise_folds
+    """Make the folds of every method, train and test each; what an earlier session did is read.
+
+    Where towers start from a run's, that run's tower is asked in the same folds first, as it is.
+    """
+    from eval.fold_trial import ask_untrained, check_unseen, run_fold, summarise_folds
 
     console.hush_libraries()
     pick_device(device)
@@ -38,6 +41,9 @@ def run(
             dataset = load_dataset(request.data, request.format, progress=progress)
         if request.emotions:
             dataset = dataset.select(request.emotions)
+        init = None if request.init is None else Path(request.init)
+        if init is not None:
+            check_unseen(dataset, init)
         config = request.config
         ways = {method: k_folds(dataset, count, method, config.seed) for method in methods}
         if not resume:
@@ -64,4 +70,10 @@ def run(
             f"--by {','.join(methods)} --folds {count}"
         )
         raise
-    return [summarise_folds(dataset, method, found) for method, found in done.items()]
+    summaries = []
+    for method, found in done.items():
+        if init is not None:
+            plain = [ask_untrained(dataset, split, config, init) for split in ways[method]]
+            summaries.append(summarise_folds(dataset, method, plain, trained=False))
+        summaries.append(summarise_folds(dataset, method, found))
+    return summaries

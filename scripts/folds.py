@@ -39,6 +39,7 @@ def folds(
     device: given.Device = "auto",
     seed: given.Seed = None,
     format: given.Format = None,
+    init: given.Init = None,
     out: Optional[Path] = typer.Option(None, help="The folder of all runs. [default: runs/folds-TOWER-DATA-N]"),
     resume: Optional[Path] = typer.Option(
         None, help="Go on with these folds; their own settings are used, but for --by and --folds."
@@ -87,7 +88,7 @@ def _tell(summaries: List[Any], count: int, folder: Path) -> None:
         low, high = (100 * bound for bound in found.interval)
         rows.append(
             [
-                found.method,
+                _name(found),
                 console.percent(found.scores.accuracy),
                 f"{low:.1f}-{high:.1f}",
                 console.percent(found.scores.balanced_accuracy),
@@ -105,17 +106,21 @@ def _tell(summaries: List[Any], count: int, folder: Path) -> None:
     for found in summaries:
         leaking = "LEAKING, " if found.known_people or found.known_sequences else ""
         console.out.print(
-            f"{found.method}: {leaking}{share(found.known_people)} of the pictures tested show people who are trained "
+            f"{_name(found)}: {leaking}{share(found.known_people)} of the pictures tested show people who are trained "
             f"on, {share(found.known_sequences)} come from films that are.",
             markup=False,
         )
     if len(summaries) > 1:
-        gap = summaries[0].scores.accuracy - summaries[-1].scores.accuracy
+        first, last = summaries[0], summaries[-1]
+        gap = abs(first.scores.accuracy - last.scores.accuracy)
         console.out.print(
-            f"{100 * gap:.1f} points lie between {summaries[0].method} and {summaries[-1].method}. "
-            f"Everything is in {folder}.",
+            f"{100 * gap:.1f} points lie between {_name(first)} and {_name(last)}. Everything is in {folder}.",
             markup=False,
         )
+
+
+def _name(found: Any) -> str:
+    return found.method if found.trained else f"{found.method}, not trained on"
 
 
 if __name__ == "__main__":

@@ -122,6 +122,25 @@ def load_split(path: str | Path, dataset: FaceDataset) -> Split:
     return Split(train, val, test, body["method"], body["seed"], ratios, body["digest"], tuple(notes))
 
 
+def trained_ids(path: str | Path, name: str) -> set[str]:
+    """The pictures that a run was trained or validated on, as far as they are of one data set.
+
+    Args:
+        path: The run's split.json; a missing one names no picture.
+        name: The data set's; FER+'s labels leave the pictures of FER-2013 the same.
+
+    Raises:
+        SplitError: The file is damaged.
+    """
+    path = Path(path)
+    if not path.is_file():
+        return set()
+    body = _read_json(path)
+    if str(body["dataset"]).split("+")[0] != name.split("+")[0]:
+        return set()
+    return {*body["train"], *body["val"]}
+
+
 def digest_ids(ids: Sequence[Sequence[str]]) -> str:
     """Hex digest over the sorted ids of each part: what tells whether two splits are equal."""
     text = json.dumps([sorted(part) for part in ids])

@@ -29,6 +29,32 @@ def test_two_ways_side_by_side(run: Run, tmp_path: Path) -> None:
     assert json.loads(told) == facts
 
 
+def test_a_tower_of_other_data_is_asked_as_it_is_and_trained_on(run: Run, faces: Path, tmp_path: Path) -> None:
+    first, out = tmp_path / "first", tmp_path / "folds"
+    code, _, err = run("train", "--data", faces, "--epochs", 1, "--out", first, *SMALL)
+    assert code == 0, err
+    options: List[object] = ["--data", "synthetic:subjects=9", "--emotions", "happy,sad", "--folds", 3, "--epochs", 1]
+    code, told, err = run("folds", *options, "--by", "subject", "--init", first, "--out", out, *SMALL)
+    assert code == 0, err
+    assert "subject, not trained on: 0.0 % of the pictures tested show people" in told
+    assert "points lie between subject, not trained on and subject" in told
+    plain, trained = json.loads((out / "folds.json").read_text())["ways"]
+    assert (plain["trained"], trained["trained"]) == (False, True)
+    assert plain["knn"]["n"] == trained["knn"]["n"]
+    stage = json.loads((out / "subject" / "fold-1-of-3" / "stage.json").read_text())
+    assert stage["started_from"] == str(first)
+
+
+def test_a_tower_is_not_tested_on_what_it_learned_from(run: Run, faces: Path, tmp_path: Path) -> None:
+    first = tmp_path / "first"
+    code, _, err = run("train", "--data", faces, "--epochs", 1, "--out", first, *SMALL)
+    assert code == 0, err
+    code, _, err = run("folds", "--data", faces, "--by", "random", "--init", first, "--out", tmp_path / "folds", *SMALL)
+    assert code == 2
+    assert "so no fold would test strangers" in " ".join(err.split())
+    assert not (tmp_path / "folds").exists()
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
