@@ -111,7 +111,7 @@ class GalleryBuilder:
         """
         check_width(vectors, self.tower)
         known = columns(len(vectors), self._size, emotions, sources, subjects, sequences)
-        ready = usable(vectors, self.metric)
+        ready = usable(vectors, self.metric, first=self._size)
         if not len(ready):
             return
         if thumbnails is not None:

@@ -15,7 +15,7 @@ from typing import Any, Dict, List, Mapping, Optional, Protocol, Sequence, Union
 import numpy as np
 from numpy.typing import NDArray
 
-from galleries.errors import ConfigError, TowerError, first_line
+from galleries.errors import ConfigError, TowerError, first_line, shown
 from galleries.images import InputSpec
 from galleries.providers import choose_providers, open_session, short_name
 
@@ -276,7 +276,7 @@ def _read_card(session: Any, where: str) -> Dict[str, Any]:
     outputs = [node.name for node in session.get_outputs()]
     if not isinstance(card, dict) or inputs != {"pixels": "tensor(uint8)"} or "embedding" not in outputs:
         raise TowerError(
-            f"{where} has inputs {inputs} and outputs {outputs}; a tower takes 'pixels' (uint8) and gives 'embedding'."
+            f"{where} has inputs {shown(inputs)} and outputs {shown(outputs)}; a tower takes 'pixels' (uint8) and gives 'embedding'."
         )
     if card.get("metric", "cosine") not in ("cosine", "euclidean") or not isinstance(card.get("emotions", []), list):
         raise TowerError(f"{where} carries a card with a wrong metric or emotions; export the tower again.")

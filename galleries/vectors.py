@@ -15,13 +15,14 @@ METRICS: Tuple[str, ...] = ("cosine", "euclidean")
 Vectors = NDArray[np.float32]
 
 
-def usable(vectors: Any, metric: str, dim: int = 0) -> Vectors:
+def usable(vectors: Any, metric: str, dim: int = 0, first: int = 0) -> Vectors:
     """Check vectors and bring them to what FAISS takes.
 
     Args:
         vectors: (B, D) numbers.
         metric: Under ``"cosine"`` the copies returned have unit length.
         dim: The D that is expected; 0 for any.
+        first: What errors call the first row, where the vectors follow others.
 
     Returns:
         float32 (B, D), contiguous; never written to the given array.
@@ -37,11 +38,11 @@ def usable(vectors: Any, metric: str, dim: int = 0) -> Vectors:
     squares = np.einsum("bd,bd->b", ready, ready)
     least, most = _span(squares)
     if not most < 1e36:
-        _refuse(~(squares < 1e36), "hold NaN, infinite or far too large values; a tower gives finite numbers")
+        _refuse(~(squares < 1e36), "hold NaN, infinite or far too large values; a tower gives finite numbers", first)
     if metric == "cosine":
         if least < 1e-30:
             why = "are zero and have no direction, so no cosine; use the euclidean metric or mend them"
-            _refuse(squares < 1e-30, why)
+            _refuse(squares < 1e-30, why, first)
         ready = ready / np.sqrt(squares)[:, None]
     return ready
 
@@ -65,8 +66,9 @@ def _span(squares: Vectors) -> Tuple[float, float]:
         return float(squares.min()), float(squares.max())
 
 
-def _refuse(bad: NDArray[np.bool_], what: str) -> None:
-    raise GalleryError(f"{int(bad.sum())} of {len(bad)} vectors (first: row {int(bad.argmax())}) {what}.")
+def _refuse(bad: NDArray[np.bool_], what: str, first: int) -> None:
+    row = first + int(bad.argmax())
+    raise GalleryError(f"{int(bad.sum())} of {len(bad)} vectors (first: row {row}) {what}.")
 
 
 def squared_distances(vectors: Vectors, queries: Vectors) -> Vectors:

@@ -19,6 +19,9 @@ from galleries.vocabulary import canonical
 PARTS = ("auto", "train", "val", "test", "all")
 """Which pictures of a data set are enrolled; ``auto``: the official training part if there is one, else all."""
 
+BLOCK = 256
+"""Pictures that wait in memory to be encoded together."""
+
 
 @dataclass
 class ReadFaces:
@@ -59,7 +62,8 @@ def read_faces(
         DataError: No picture could be used.
     """
     files = list_pictures(paths)
-    pixels, emotions, sources, small = [], [], [], []
+    encoder = recognizer.encoder
+    vectors, pixels, emotions, sources, small = [], [], [], [], []
     skipped: List[Tuple[Path, str]] = []
     with console.bar("reading pictures") as progress:
         for done, path in enumerate(files, start=1):
@@ -73,15 +77,19 @@ def read_faces(
             if not faces:
                 skipped.append((path, f"No face was found in {path}; --whole takes the whole picture."))
                 continue
-            pixels.append(prepare(faces[0][1], recognizer.encoder.input_spec))
+            pixels.append(prepare(faces[0][1], encoder.input_spec))
+            if len(pixels) == BLOCK:
+                vectors.append(encoder.encode(np.stack(pixels)))
+                pixels.clear()
             if thumbnail is not None:
                 small.append(make_thumbnail(faces[0][1], thumbnail))
             emotions.append(name)
             sources.append(str(path))
-    if not pixels:
+    if not sources:
         raise DataError(f"None of {len(files)} pictures could be enrolled; the first: {skipped[0][1]}")
-    vectors = recognizer.encoder.encode(np.stack(pixels))
-    return ReadFaces(vectors, emotions, sources, np.stack(small) if small else None, skipped)
+    if pixels:
+        vectors.append(encoder.encode(np.stack(pixels)))
+    return ReadFaces(np.concatenate(vectors), emotions, sources, np.stack(small) if small else None, skipped)
 
 
 def make_thumbnail(face: np.ndarray, shape: Tuple[int, ...]) -> np.ndarray:

@@ -91,6 +91,12 @@ def test_a_wrong_card_is_refused(metadata: str, tmp_path: Path) -> None:
         load_encoder(write_tower(tmp_path / "tower.onnx", metadata=metadata))
 
 
+def test_a_stranger_s_names_are_shown_short(tmp_path: Path) -> None:
+    with pytest.raises(TowerError, match="a tower takes 'pixels'") as caught:
+        load_encoder(write_tower(tmp_path / "tower.onnx", input_name="x" * 5000))
+    assert len(str(caught.value)) < 400
+
+
 def test_a_tower_that_breaks_its_promise(tmp_path: Path) -> None:
     path = write_tower(tmp_path / "tower.onnx", out_dim=DIM + 1)
     with pytest.raises(TowerError, match="its card promises"):

@@ -209,6 +209,8 @@ def test_what_a_builder_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         with pytest.raises(ConfigError, match="ivfpq"):
             builder.finish("pq")
         assert len(builder) == 3
+        with pytest.raises(GalleryError, match=r"1 of 2 vectors \(first: row 4\) hold NaN"):
+            builder.add_block(np.stack([MANY[0], np.full_like(MANY[0], np.nan)]), NAMES[:2])
         builder.add_block(MANY[3:5], NAMES[3:5])
         gallery = builder.finish("ivf")
         assert list((tmp_path / "deep" / "scratch").iterdir()) == []

@@ -127,6 +127,21 @@ def test_add_remove_relabel_info(place: Path, built: Path, tmp_path: Path, run: 
     assert len(json.loads(run("gallery", "info", built, "--list", "--json")[1])) == 11
 
 
+def test_many_pictures_are_encoded_a_block_at_a_time(
+    place: Path, built: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from emotions_cli import enrolment
+
+    assert run("gallery", "add", built, place / "faces")[0] == 0
+    assert run("gallery", "undo", built)[0] == 0
+    before = Gallery.load(built)
+    monkeypatch.setattr(enrolment, "BLOCK", 2)
+    assert run("gallery", "add", built, place / "faces")[0] == 0
+    after = Gallery.load(built)
+    assert len(after) == 2 * len(before) == 22
+    np.testing.assert_allclose(after.vectors[11:], before.vectors, atol=1e-6)
+
+
 def test_changes_that_cannot_be_harm_nothing(built: Path, tmp_path: Path, run: Run) -> None:
     before = {path.name: path.read_bytes() for path in built.iterdir()}
     (tmp_path / "text.jpg").write_text("I am no picture.")
