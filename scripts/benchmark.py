@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 
 from emotions_cli import console
 from emotions_cli.device_benchmark import device
+from emotions_cli.faces_benchmark import faces
 from emotions_cli.sizes_benchmark import sizes
 from emotions_cli.upkeep_benchmark import upkeep
 from galleries.errors import ConfigError, require
@@ -137,6 +138,7 @@ def evaluation(
     console.table(title, ["", "seconds (median)", "ratio", "rounds"], rows)
 
 
+app.command("faces", epilog="Example:  emotions benchmark faces pretrained runs/first/gallery")(faces)
 app.command("upkeep", epilog="Example:  emotions benchmark upkeep runs/first/gallery --noise 10 --sizes 5")(upkeep)
 app.command("sizes", epilog="Example:  emotions benchmark sizes runs/first/gallery --size 20000")(sizes)
 
