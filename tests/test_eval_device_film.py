@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
+from typing import Callable, List
 
+import numpy as np
 import pytest
 from film_fakes import make_gallery, moving, open_gallery, read_film, write_film
 from tegrastats_fake import LINES, forever, install
 
 from eval.device_film import SIZE, draw_film, time_film
 from galleries.errors import DataError
+from galleries.evidence import Prediction
 from galleries.faces import FaceDetector
 
 
@@ -59,13 +63,39 @@ def test_a_film_on_a_jetson(gallery: Path, tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_a_meter_that_dies_is_told(gallery: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    body = f"i=0; while [ $i -lt 60 ]; do echo '{LINES['Nano'][0]}'; i=$((i+1)); sleep 0.02; done; exit 1"
+    beats, stop, gone = tmp_path / "beats", tmp_path / "stop", tmp_path / "gone"
+    line = LINES["Nano"][0]
+    body = f"while [ ! -e '{stop}' ]; do echo '{line}'; echo >> '{beats}'; sleep 0.02; done; touch '{gone}'; exit 1"
     monkeypatch.setenv("PATH", str(install(tmp_path / "bin", body)), prepend=":")
-    monkeypatch.setattr("eval.device_film._REST", 0.2)
-    found = time_film(open_gallery(gallery), write_film(tmp_path / "two.avi", moving(25) * 24), 2)
-    assert found.frames == 600, "the measurement goes on"
-    if found.energy is not None and found.seconds > 2:
-        assert "ended by itself (code 1)" in found.energy.note
+    recognizer = open_gallery(gallery)
+    classify, asked = recognizer.classify, 0
+
+    def classify_and_kill(vectors: np.ndarray) -> List[Prediction]:
+        nonlocal asked
+        asked += 1
+        if asked == 3:
+            wait_for(lambda: beats.is_file() and beats.stat().st_size >= 10)
+            seen = beats.stat().st_size
+            wait_for(lambda: beats.stat().st_size > seen + 5)
+            stop.touch()
+            wait_for(gone.exists)
+            time.sleep(0.5)  # from its last command to its end
+        return classify(vectors)
+
+    monkeypatch.setattr(recognizer, "classify", classify_and_kill)
+    found = time_film(recognizer, write_film(tmp_path / "two.avi", moving(25) * 4), 2)
+    assert found.frames == 100, "the measurement goes on"
+    assert found.energy is not None
+    assert found.energy.samples >= 5
+    assert "ended by itself (code 1)" in found.energy.note
+
+
+def wait_for(is_there: Callable[[], bool]) -> None:
+    for _ in range(3000):
+        if is_there():
+            return
+        time.sleep(0.01)
+    raise AssertionError("it did not come within 30 seconds")
 
 
 def test_no_film(gallery: Path, tmp_path: Path) -> None:
