@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import unicodedata
+from functools import lru_cache
 from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 
 import cv2
@@ -13,9 +13,9 @@ from galleries.errors import unknown_name
 from galleries.faces import Box
 from galleries.film_results import FaceResult, FrameResult
 from galleries.gallery import Gallery
+from galleries.lettering import GROUND, Colour, drop, stamp, text_size, write
 
 Pixels = NDArray[np.uint8]
-Colour = Tuple[int, int, int]
 Rectangle = Tuple[int, int, int, int]
 
 SMALLEST_SIDE = 480
@@ -29,14 +29,13 @@ _COLOURS: Tuple[Colour, ...] = (
     (255, 190, 60), (90, 200, 250), (120, 220, 120), (250, 130, 160), (190, 160, 255), (240, 240, 110),
     (110, 230, 210), (255, 150, 90),
 )  # fmt: skip
-_GROUND: Colour = (24, 26, 30)
 _TRACK: Colour = (62, 66, 74)
 _INK: Colour = (236, 238, 240)
 _WORDS: Dict[str, Dict[str, str]] = {
     "en": {"no face": "no face", "nearest": "nearest", "more": "more"},
     "es": {"no face": "sin rostro", "nearest": "cerca", "more": "más"},
 }
-_FONT = cv2.FONT_HERSHEY_SIMPLEX
+_KEPT = 64  # thumbnails that are kept in the size they are shown
 
 
 class Annotator:
@@ -60,6 +59,7 @@ class Annotator:
         if language not in _WORDS:
             raise unknown_name("language", language, _WORDS)
         self._words = _WORDS[language]
+        self._shown: Dict[Tuple[int, int], Pixels] = {}
 
     def draw(self, result: FrameResult) -> Pixels:
         """Draw a frame and its panel.
@@ -70,20 +70,21 @@ class Annotator:
         Returns:
             uint8 (H', W', 3) RGB, the same size for frames of the same size; both sides are even.
         """
-        frame, factor = _enlarged(result.image)
-        unit = min(max(frame.shape[0] / 480, 0.85), 4.0)
-        self._mark_faces(frame, result.faces, factor, unit)
-        height = max(frame.shape[0], _LEAST_HEIGHT)
+        image, factor = _enlarged(result.image)
+        tall, wide = image.shape[:2]
+        unit = min(max(tall / 480, 0.85), 4.0)
+        height = max(tall, _LEAST_HEIGHT)
         height += height % 2
-        panel = self._panel(result, height, unit)
-        width = frame.shape[1] + panel.shape[1]
-        canvas = _ground(height, width + width % 2)
-        canvas[: frame.shape[0], : frame.shape[1]] = frame
-        canvas[:, frame.shape[1] : width] = panel
+        width = round(260 * unit)
+        canvas = np.empty((height, wide + width + (wide + width) % 2, 3), np.uint8)
+        canvas[:tall, :wide] = image
+        _clear(canvas[tall:, :wide])
+        _clear(canvas[:, wide:])
+        self._mark_faces(canvas[:tall, :wide], image, result.faces, factor, unit)
+        self._fill_panel(canvas[:, wide : wide + width], result, unit)
         return canvas
 
-    def _mark_faces(self, frame: Pixels, faces: Sequence[FaceResult], factor: int, unit: float) -> None:
-        before = frame.copy()
+    def _mark_faces(self, frame: Pixels, image: Pixels, faces: Sequence[FaceResult], factor: int, unit: float) -> None:
         places = [_scaled(face.box, factor) for face in faces]
         thick = max(1, round(2 * unit))
         taken = [_grown(place, thick) for place in places]
@@ -92,24 +93,26 @@ class Annotator:
             cv2.rectangle(frame, *corners, _colour(face.track), thick)
         for face, place in zip(faces, places):
             text = f"{face.track} {self._name(face.emotion)} {face.confidence:.0%}"
-            spot = _free_spot(frame.shape, _grown(place, thick), _text_size(text, 0.5 * unit), taken)
+            spot = _free_spot(frame.shape, _grown(place, thick), text_size(text, 0.5 * unit), taken)
             if spot is not None:
                 taken.append(spot)
                 cv2.rectangle(frame, spot[:2], (spot[2] - 1, spot[3] - 1), _colour(face.track), cv2.FILLED)
-                _write(frame, text, (spot[0] + 3, spot[3] - _drop(0.5 * unit)), 0.5 * unit, _GROUND)
+                write(frame, text, (spot[0] + 3, spot[3] - drop(0.5 * unit)), 0.5 * unit, GROUND)
+        if len(places) == 1:
+            return
         for left, top, right, bottom in places:  # another person's box may cross a face
             rows, columns = slice(max(0, top), max(0, bottom)), slice(max(0, left), max(0, right))
-            frame[rows, columns] = before[rows, columns]
+            frame[rows, columns] = image[rows, columns]
 
-    def _panel(self, result: FrameResult, height: int, unit: float) -> Pixels:
-        panel = _ground(height, round(260 * unit))
+    def _fill_panel(self, panel: Pixels, result: FrameResult, unit: float) -> None:
+        height = len(panel)
         minutes, seconds = divmod(result.time, 60)
         said = f"{int(minutes)}:{seconds:04.1f}"
         if result.fps > 0:  # the first frame has no rate yet
             said += f"   {result.fps:.1f} FPS"
         if not result.faces:
             said += f"   {self._words['no face']}"
-        _write(panel, said, (round(8 * unit), round(18 * unit)), 0.5 * unit, _INK)
+        write(panel, said, (round(8 * unit), round(18 * unit)), 0.5 * unit, _INK)
         top, gap = round(28 * unit), round(6 * unit)
         head, bar = round(60 * unit), round(15 * unit)
         full = head + bar * min(BARS, len(self._emotions)) + gap
@@ -118,7 +121,7 @@ class Annotator:
             reserve = others * (head + gap)
             if top + head > height:
                 said = f"+ {others + 1} {self._words['more']}"
-                _write(panel, said, (round(8 * unit), height - 2), 0.45 * unit, _INK)
+                write(panel, said, (round(8 * unit), height - 2), 0.45 * unit, _INK)
                 break
             self._head(panel, face, top, head, unit)
             if top + full + reserve <= height or (place == 0 and top + full <= height):
@@ -126,63 +129,79 @@ class Annotator:
                 top += full
             else:
                 top += head + gap
-        return panel
 
     def _head(self, panel: Pixels, face: FaceResult, top: int, height: int, unit: float) -> None:
         """The first part of a card: who, which emotion, how sure, and the nearest reference."""
         cv2.rectangle(panel, (0, top), (round(4 * unit), top + height - 4), _colour(face.track), cv2.FILLED)
         left, line = round(12 * unit), round(18 * unit)
-        _write(panel, f"{face.track}  {self._name(face.emotion)}", (left, top + line), 0.6 * unit, _colour(face.track))
-        _write(panel, f"{face.confidence:.0%}", (left, top + 2 * line), 0.5 * unit, _INK)
+        stamp(panel, f"{face.track}  {self._name(face.emotion)}", (left, top + line), 0.6 * unit, _colour(face.track))
+        stamp(panel, f"{face.confidence:.0%}", (left, top + 2 * line), 0.5 * unit, _INK)
         nearest = f"{self._words['nearest']}: {self._name(face.nearest.emotion)}"
-        _write(panel, nearest, (left, top + 3 * line), 0.42 * unit, _INK)
-        picture = self._thumbnail(face.nearest.number)
+        stamp(panel, nearest, (left, top + 3 * line), 0.42 * unit, _INK)
+        picture = self._thumbnail(face.nearest.number, height - 4)
         if picture is not None:
-            side = height - 4
-            how = cv2.INTER_AREA if min(picture.shape[:2]) > side else cv2.INTER_CUBIC
-            small = cv2.resize(picture, (side, side), interpolation=how)
-            panel[top : top + side, -side - 4 : -4] = small
+            panel[top : top + height - 4, -height:-4] = picture
 
     def _bars(self, panel: Pixels, face: FaceResult, top: int, row: int, unit: float) -> None:
         """The second part of a card: the votes."""
-        left, right = round(100 * unit), panel.shape[1] - round(8 * unit)
-        shown = sorted(self._emotions, key=lambda name: -face.scores[name])[:BARS]
-        for place, emotion in enumerate(name for name in self._emotions if name in shown):
+        most = sorted(self._emotions, key=lambda name: -face.scores[name])[:BARS]
+        shown = [emotion for emotion in self._emotions if emotion in most]
+        empty = _empty_bars(tuple(map(self._name, shown)), panel.shape[1], row, unit)
+        panel[top : top + len(empty)] = empty
+        left, right = _bar_ends(panel.shape[1], unit)
+        for place, emotion in enumerate(shown):
             y = top + place * row
-            _write(panel, self._name(emotion), (round(12 * unit), y + round(11 * unit)), 0.42 * unit, _INK)
             end = left + round((right - left) * face.scores[emotion])
-            cv2.rectangle(panel, (left, y + 2), (right, y + row - 4), _TRACK, cv2.FILLED)
             if end > left:
                 cv2.rectangle(panel, (left, y + 2), (end, y + row - 4), _colour(face.track), cv2.FILLED)
 
-    def _thumbnail(self, number: int) -> Optional[Pixels]:
+    def _thumbnail(self, number: int, side: int) -> Optional[Pixels]:
         if self._thumbnails is None:
             return None
-        picture = self._thumbnails[int(np.searchsorted(self._numbers, number))]
-        return _coloured(picture)
+        kept = self._shown.get((number, side))
+        if kept is not None:
+            return kept
+        picture = _coloured(self._thumbnails[int(np.searchsorted(self._numbers, number))])
+        how = cv2.INTER_AREA if min(picture.shape[:2]) > side else cv2.INTER_CUBIC
+        small: Pixels = cv2.resize(picture, (side, side), interpolation=how).astype(np.uint8, copy=False)
+        if len(self._shown) == _KEPT:
+            self._shown.pop(next(iter(self._shown)))
+        self._shown[number, side] = small
+        return small
 
     def _name(self, emotion: str) -> str:
         return self._names.get(emotion, emotion)
 
 
-def plain(text: str) -> str:
-    """A text in the letters OpenCV can draw: accents are left out (``"más"`` → ``"mas"``), other signs become ``?``."""
-    bare = "".join(sign for sign in unicodedata.normalize("NFKD", text) if not unicodedata.combining(sign))
-    return bare.encode("ascii", "replace").decode()
+@lru_cache(maxsize=16)
+def _empty_bars(names: Tuple[str, ...], width: int, row: int, unit: float) -> Pixels:
+    """The names of votes and the tracks of their bars, (rows, ``width``, 3): the same in most frames of a film."""
+    rows = np.empty((len(names) * row + round(6 * unit), width, 3), np.uint8)
+    _clear(rows)
+    left, right = _bar_ends(width, unit)
+    for place, name in enumerate(names):
+        y = place * row
+        stamp(rows, name, (round(12 * unit), y + round(11 * unit)), 0.42 * unit, _INK)
+        cv2.rectangle(rows, (left, y + 2), (right, y + row - 4), _TRACK, cv2.FILLED)
+    return rows
 
 
-def _ground(height: int, width: int) -> Pixels:
-    """An empty picture. Whole rows are copied: filling it colour by colour took most of a drawing's time."""
-    row = np.tile(np.array(_GROUND, np.uint8), width)
-    return np.broadcast_to(row, (height, len(row))).copy().reshape(height, width, 3)
+def _bar_ends(width: int, unit: float) -> Tuple[int, int]:
+    """Columns of a panel in which a bar begins and ends at most."""
+    return round(100 * unit), width - round(8 * unit)
+
+
+def _clear(part: Pixels) -> None:
+    """Fill a part of a picture with the ground. Whole rows are copied: colour by colour it takes far longer."""
+    part[:] = np.tile(np.array(GROUND, np.uint8), (part.shape[1], 1))
 
 
 def _enlarged(image: Pixels) -> Tuple[Pixels, int]:
-    """A colour copy of a frame, enlarged if it is small; and by how much."""
+    """A frame in colour, enlarged if it is small; and by how much. It may be the frame itself."""
     factor = -(-SMALLEST_SIDE // max(image.shape[:2]))
     colour = _coloured(image)
     if factor == 1:
-        return colour.copy(), 1
+        return colour, 1
     size = (image.shape[1] * factor, image.shape[0] * factor)
     large: Pixels = cv2.resize(colour, size, interpolation=cv2.INTER_CUBIC).astype(np.uint8, copy=False)
     return large, factor
@@ -205,23 +224,6 @@ def _grown(place: Rectangle, by: int) -> Rectangle:
 
 def _colour(track: int) -> Colour:
     return _COLOURS[(track - 1) % len(_COLOURS)]
-
-
-def _text_size(text: str, scale: float) -> Tuple[int, int]:
-    (width, height), below = cv2.getTextSize(plain(text), _FONT, scale, _stroke(scale))
-    return width + 6, height + below + 4
-
-
-def _drop(scale: float) -> int:
-    return int(cv2.getTextSize("g", _FONT, scale, _stroke(scale))[1])
-
-
-def _stroke(scale: float) -> int:
-    return max(1, round(1.4 * scale))
-
-
-def _write(picture: Pixels, text: str, at: Tuple[int, int], scale: float, colour: Colour) -> None:
-    cv2.putText(picture, plain(text), at, _FONT, scale, colour, _stroke(scale), cv2.LINE_AA)
 
 
 def _free_spot(

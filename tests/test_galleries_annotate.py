@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import List, Tuple
 
@@ -18,9 +19,11 @@ from film_fakes import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from galleries.annotate import Annotator, plain
+from galleries import annotate
+from galleries.annotate import Annotator
 from galleries.errors import ConfigError
 from galleries.faces import Box
+from galleries.lettering import write
 from galleries.recognizer import Recognizer
 from galleries.video import FrameResult, recognise_film
 
@@ -89,6 +92,46 @@ def test_drawing_without_thumbnails_in_spanish_and_for_crowds(tmp_path: Path) ->
         Annotator(recognizer.gallery, language="fr")
 
 
-def test_letters_opencv_lacks_are_written_plainly() -> None:
-    assert plain("Alegría y compañía, más") == "Alegria y compania, mas"
-    assert plain("怒 x") == "? x"
+@given(
+    st.lists(BOXES, max_size=4),
+    st.sampled_from([(131, 131), (200, 260), (360, 640), (700, 300)]),
+    st.sampled_from([0.0, 1.5, 700.25]),
+)
+@settings(max_examples=25)
+def test_what_is_kept_drawn_is_what_is_drawn_anew(
+    film_gallery: Path, boxes: List[Box], size: Tuple[int, int], moment: float
+) -> None:
+    image = np.random.default_rng(1).integers(0, 256, (*size, 3), dtype=np.uint8)
+    before = image.copy()
+    recognizer = open_gallery(film_gallery)
+    inside = [b for b in boxes if b.x < size[1] and b.y < size[0] and b.x + b.width > 0 and b.y + b.height > 0]
+    result = replace(result_of(recognizer, image, inside), time=moment, fps=12.5)
+    names = {"anger": "agy", "fear": "miedo"}
+    annotator = Annotator(recognizer.gallery, names)
+    first, again = annotator.draw(result), annotator.draw(result)
+    annotate._empty_bars.cache_clear()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(annotate, "stamp", write)
+        anew = Annotator(recognizer.gallery, names).draw(result)
+    annotate._empty_bars.cache_clear()
+    assert np.array_equal(first, anew)
+    assert np.array_equal(again, anew)
+    assert np.array_equal(image, before)
+    again[:] = 0
+    assert np.array_equal(annotator.draw(result), anew), "a picture that was given away is not drawn on any more"
+
+
+def test_few_thumbnails_are_kept(film_gallery: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(annotate, "_KEPT", 1)
+    recognizer = open_gallery(film_gallery)
+    annotator = Annotator(recognizer.gallery)
+    one = result_of(recognizer, picture([(40, 40, 60)], (640, 480)), [Box(40, 40, 60, 60, 1.0)])
+    (face,) = one.faces
+    results = []
+    for number in (3, 3, 8, 3, 11):
+        neighbours = [replace(face.nearest, number=number), *face.prediction.neighbours[1:]]
+        near = replace(face, prediction=replace(face.prediction, neighbours=neighbours))
+        results.append(replace(one, faces=(near,)))
+    for result in results:
+        assert np.array_equal(annotator.draw(result), Annotator(recognizer.gallery).draw(result))
+    assert len(annotator._shown) == 1
