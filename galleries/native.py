@@ -34,6 +34,7 @@ _SMALL_GRAPH = 2000  # vectors up to which a graph is built anew at once
 _FORGOTTEN = 16 << 20  # bytes of a mapped file after which those read are given back
 _BLOCK = 4096  # vectors of a sample that are read at a time
 _GROWN = 4  # times the lists that were made, from which vectors are clustered anew
+_ALONE = 1 << 24  # products up to which one thread searches: OpenMP's others then spin for longer than they would help
 
 
 class Native:
@@ -151,6 +152,16 @@ class Native:
 
     def nearest(self, ready: Vectors, wide: int, numbers: Numbers) -> Numbers:
         """Positions of about the ``wide`` nearest of each query, int64 (B, at least wide), -1 for none."""
+        if len(ready) == 1 or len(ready) * int(self.index.ntotal) * self.dim > _ALONE:
+            return self._nearest(ready, wide, numbers)
+        threads = faiss.omp_get_max_threads()
+        faiss.omp_set_num_threads(1)  # of regions that this very thread opens
+        try:
+            return self._nearest(ready, wide, numbers)
+        finally:
+            faiss.omp_set_num_threads(threads)
+
+    def _nearest(self, ready: Vectors, wide: int, numbers: Numbers) -> Numbers:
         if self.kind in APART:
             found: Numbers = self._inner.search(ready, wide)[1]
             absent = found < 0

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import List
+from typing import Any, List
 
 import faiss
 import numpy as np
 import pytest
 
+from galleries import native
 from galleries.content import Pieces
 from galleries.errors import GalleryError
 from galleries.index import VectorIndex
@@ -185,3 +186,29 @@ def test_a_sample_is_spread_and_bounded() -> None:
     assert len(sample) == 156_000
     assert set(np.diff(sample).tolist()) == {6.0, 7.0}
     assert sample[-1] > 999_990
+
+
+@pytest.mark.parametrize("kind", ["flat", "hnsw", "ivf"])
+def test_few_queries_are_searched_for_by_one_thread(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    index = VectorIndex.build(MANY, np.arange(2600), metric="euclidean", kind=kind)
+    before = faiss.omp_get_max_threads()
+    asked: List[int] = []
+    faiss.omp_set_num_threads(2)
+    try:
+        monkeypatch.setattr(native, "_ALONE", 0)
+        parallel = index.search(QUERIES, 5)
+        monkeypatch.undo()
+        search = native.Native._nearest
+
+        def watched(self: native.Native, *arguments: Any) -> Any:
+            asked.append(faiss.omp_get_max_threads())
+            return search(self, *arguments)
+
+        monkeypatch.setattr(native.Native, "_nearest", watched)
+        alone = index.search(QUERIES, 5)
+        assert faiss.omp_get_max_threads() == 2
+    finally:
+        faiss.omp_set_num_threads(before)
+    assert set(asked) == {1}
+    for one, other in zip(parallel, alone):
+        assert np.array_equal(one, other)
