@@ -5,10 +5,16 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from typing import Deque, List, Optional
+from dataclasses import replace
+from typing import Callable, Deque, List, Optional
+
+import numpy as np
+from numpy.typing import NDArray
 
 from galleries.errors import EmotionsError
 from galleries.frames import Frame, Source
+
+Prepare = Callable[[NDArray[np.uint8]], Optional[NDArray[np.uint8]]]
 
 SILENCE = 15.0
 """Seconds a camera or stream may give no frame before it counts as vanished."""
@@ -27,14 +33,19 @@ class Feed:
         source: Where frames come from. It belongs to the feed from here on.
         room: Frames of a film that may wait. Of a live source only the newest waits.
         silence: Seconds without a frame after which a live source counts as vanished.
+        prepare: Makes a film's ``Frame.pixels`` of its image, or None, in the reading thread. A live source's frames
+            are left as they are, as most may pass unseen.
     """
 
-    def __init__(self, source: Source, room: int = 16, silence: float = SILENCE) -> None:
+    def __init__(
+        self, source: Source, room: int = 16, silence: float = SILENCE, prepare: Optional[Prepare] = None
+    ) -> None:
         self.dropped = 0
         self.failure: Optional[BaseException] = None
         self._source = source
         self._room = 1 if source.is_live else room
         self._silence = silence
+        self._prepare = None if source.is_live else prepare
         self._waiting: Deque[Frame] = deque()
         self._change = threading.Condition()
         self._over = False
@@ -76,7 +87,7 @@ class Feed:
                 frame = self._source.read()
                 if frame is None:
                     break
-                self._offer(frame)
+                self._offer(self._prepared(frame))
         except Exception as error:  # whatever a device's driver raises ends the film; what was done so far is kept
             self.failure = error
         finally:
@@ -84,6 +95,14 @@ class Feed:
             with self._change:
                 self._over = True
                 self._change.notify_all()
+
+    def _prepared(self, frame: Frame) -> Frame:
+        if self._prepare is None:
+            return frame
+        try:
+            return replace(frame, pixels=self._prepare(frame.image))
+        except Exception:  # whoever takes the frame meets the same error, and says so
+            return frame
 
     def _offer(self, frame: Frame) -> None:
         with self._change:

@@ -23,11 +23,13 @@ class Frame:
         number: 0 for the first of the source, whether or not reading began there.
         time: Seconds from the source's begin; of a camera or stream, since its first frame was read.
         image: uint8 (H, W, 3) RGB or (H, W) grey.
+        pixels: The whole picture as a tower takes it, uint8 (C, H', W'), where a feed was to prepare it; else None.
     """
 
     number: int
     time: float
     image: NDArray[np.uint8]
+    pixels: Optional[NDArray[np.uint8]] = None
 
 
 class Source(Protocol):

@@ -16,7 +16,7 @@ from galleries.evidence import Prediction
 from galleries.faces import Box, FaceDetector, crop, is_face_picture
 from galleries.feed import Feed, Pace
 from galleries.film_results import FaceResult, FilmOptions, FilmSummary, FrameResult
-from galleries.images import limit, validate
+from galleries.images import limit, prepare, validate
 from galleries.recognizer import Recognizer
 from galleries.sources import Frame, Source, Where, open_source
 from galleries.tracking import Tracker
@@ -54,7 +54,7 @@ class Film:
         recognizer.classify(nothing)  # refused now, not mid-way
         self._recognizer = recognizer
         self._tracker = Tracker(self.options.overlap, self.options.patience)
-        self._votes: Dict[int, NDArray[np.float64]] = {}
+        self._votes: Dict[int, List[float]] = {}
         self._since_detection = 0
         self._shape: Tuple[int, ...] = ()
         self._frames = 0
@@ -63,7 +63,8 @@ class Film:
         self._began = time.monotonic()
         self._ended: Optional[float] = None
         self.source: Source = open_source(source) if isinstance(source, (str, int, Path)) else source
-        self._feed = Feed(self.source, room=2 * self.options.batch)
+        ahead = self._prepare if self.options.detect_every == 1 else None
+        self._feed = Feed(self.source, room=2 * self.options.batch, prepare=ahead)
 
     def __enter__(self) -> Film:
         return self
@@ -128,11 +129,11 @@ class Film:
 
     def _look(self, frames: List[Frame]) -> Iterator[Tuple[Frame, bool, Tuple[FaceResult, ...]]]:
         """Frames with their faces; the faces of all of them pass through the tower together."""
-        found = [self._find(frame.image) for frame in frames]
-        faces = [face for _, places in found for _, _, face in places]
+        found = [self._find(frame) for frame in frames]
+        faces = [pixels for _, places in found for _, _, pixels in places]
         predictions: Iterator[Prediction] = iter(())
         if faces:
-            vectors = self._recognizer.embed(faces)
+            vectors = self._recognizer.encoder.encode(np.stack(faces))
             predictions = iter(self._recognizer.classify(vectors))
         for frame, (detected, places) in zip(frames, found):
             results = [self._smooth(track, box, next(predictions)) for track, box, _ in places]
@@ -140,30 +141,44 @@ class Film:
         going_on = {track.number for track in self._tracker.tracks}
         self._votes = {number: vote for number, vote in self._votes.items() if number in going_on}
 
-    def _find(self, image: Pixels) -> Tuple[bool, List[Tuple[int, Box, Pixels]]]:
-        """Whether faces were looked for; and each face's track, box and pixels."""
+    def _find(self, frame: Frame) -> Tuple[bool, List[Tuple[int, Box, Pixels]]]:
+        """Whether faces were looked for; and each face's track, box and pixels as the tower takes them."""
+        image = frame.image
         if image.shape == self._shape and self._since_detection + 1 < self.options.detect_every:
             self._since_detection += 1
-            margin = self._recognizer.margin
-            return False, [(t.number, t.box, crop(image, t.box, margin)) for t in self._tracker.current]
+            return False, [(track.number, track.box, self._cut(image, track.box)) for track in self._tracker.current]
         self._since_detection, self._shape = 0, image.shape
         image = validate(image)
-        if self._recognizer.whole or is_face_picture(image, self._recognizer.encoder.input_spec):
+        if self._is_face(image):
             whole = Box(0, 0, image.shape[1], image.shape[0], 0.0)
-            return True, [(self._tracker.update([whole])[0], whole, image)]
+            pixels = frame.pixels
+            if pixels is None:
+                pixels = prepare(image, self._recognizer.encoder.input_spec)
+            return True, [(self._tracker.update([whole])[0], whole, pixels)]
         if self._recognizer.detector is None:
             self._recognizer.detector = FaceDetector()
         boxes = detect_from(self._recognizer.detector, image, self.options.min_face)
         numbers = self._tracker.update(boxes)
-        return True, [(n, box, crop(image, box, self._recognizer.margin)) for n, box in zip(numbers, boxes)]
+        return True, [(number, box, self._cut(image, box)) for number, box in zip(numbers, boxes)]
+
+    def _prepare(self, image: Pixels) -> Optional[Pixels]:
+        """A frame that is one face as the tower takes it, made while others are recognised; None if it is none."""
+        image = validate(image)
+        return prepare(image, self._recognizer.encoder.input_spec) if self._is_face(image) else None
+
+    def _is_face(self, image: Pixels) -> bool:
+        return self._recognizer.whole or is_face_picture(image, self._recognizer.encoder.input_spec)
+
+    def _cut(self, image: Pixels, box: Box) -> Pixels:
+        return prepare(crop(image, box, self._recognizer.margin), self._recognizer.encoder.input_spec)
 
     def _smooth(self, track: int, box: Box, prediction: Prediction) -> FaceResult:
         """Lay a frame's vote over the person's earlier ones: their exponential mean."""
-        now = np.array(list(prediction.scores.values()))
-        before = self._votes.get(track, now)
-        shares = self.options.smoothing * before + (1 - self.options.smoothing) * now
+        now = list(prediction.scores.values())
+        before, kept = self._votes.get(track, now), self.options.smoothing
+        shares = [kept * earlier + (1 - kept) * share for earlier, share in zip(before, now)]
         self._votes[track] = shares
-        scores = dict(zip(prediction.scores, shares.tolist()))
+        scores = dict(zip(prediction.scores, shares))
         winner = max(scores, key=lambda name: (scores[name], name == prediction.emotion))
         return FaceResult(track, box, winner, scores[winner], scores, prediction)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import List
 
 import numpy as np
+import pytest
 from film_fakes import (
     MadeSource,
     SquareFinder,
@@ -15,10 +16,12 @@ from film_fakes import (
     open_gallery,
 )
 
+from galleries.errors import DataError
 from galleries.faces import Box
 from galleries.feed import Feed
+from galleries.images import InputSpec, prepare
 from galleries.sources import Frame
-from galleries.video import Film
+from galleries.video import Film, FilmOptions
 
 
 def test_a_film_waits_for_whoever_takes_it() -> None:
@@ -80,3 +83,35 @@ def test_slow_recognition_drops_frames_and_counts_them(film_gallery: Path) -> No
     assert seen == sorted(seen)
     assert summary.dropped > 0
     assert summary.frames + summary.dropped == 40
+
+
+@pytest.mark.parametrize("is_live", [False, True])
+def test_the_reader_prepares_a_films_frames_and_no_cameras(is_live: bool) -> None:
+    frames, spec = moving(5), InputSpec(16, 16, 3)
+    readers = set()
+
+    def made(image: np.ndarray) -> np.ndarray:
+        readers.add(threading.current_thread().name)
+        return prepare(image, spec)
+
+    feed = Feed(MadeSource(frames, is_live=is_live, wait=0.01), prepare=made)
+    taken = feed.take(5)
+    feed.close()
+    assert readers == (set() if is_live else {"emotions-reader"})
+    for frame in taken:
+        assert frame.image is frames[frame.number]
+        if is_live:
+            assert frame.pixels is None
+        else:
+            assert frame.pixels is not None
+            assert np.array_equal(frame.pixels, prepare(frame.image, spec))
+
+
+def test_a_frame_that_cannot_be_prepared_is_refused_by_whoever_takes_it(film_gallery: Path) -> None:
+    frames = [*moving(3), np.zeros((20, 20, 2), np.uint8)]
+    with Film(open_gallery(film_gallery, whole=True), MadeSource(frames), FilmOptions(batch=1)) as run:
+        seen = iter(run)
+        assert [next(seen).number for _ in range(3)] == [0, 1, 2]
+        with pytest.raises(DataError, match=r"shape \(20, 20, 2\)"):
+            next(seen)
+        assert run.summary().notes == ()

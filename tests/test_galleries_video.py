@@ -113,6 +113,19 @@ def test_a_small_frame_is_a_face_and_whole_frames_are_taken_whole(film_gallery: 
         assert [[f.box for f in frame.faces] for frame in run] == [[Box(0, 0, *SIZE, 0.0)]] * 2
 
 
+@pytest.mark.parametrize(("batch", "detect_every"), [(1, 1), (3, 1), (8, 1), (3, 2)])
+def test_a_whole_frame_is_answered_as_a_photograph(film_gallery: Path, batch: int, detect_every: int) -> None:
+    recognizer = open_gallery(film_gallery, whole=True)
+    frames = [np.random.default_rng(n).integers(0, 256, (320, 320, 3), dtype=np.uint8) for n in range(7)]
+    options = FilmOptions(detect_every=detect_every, smoothing=0.0, batch=batch)
+    with Film(recognizer, MadeSource(frames), options) as run:
+        for frame, image in zip(run, frames):
+            (face,), (alone,) = frame.faces, recognizer.recognise(image)
+            assert face.prediction.neighbours == alone.prediction.neighbours
+            assert face.prediction.scores == alone.prediction.scores
+            assert frame.image is image
+
+
 def test_no_faces(film_recognizer: Recognizer) -> None:
     with recognise_film(film_recognizer, MadeSource([picture([])] * 4)) as run:
         assert [frame.faces for frame in run] == [()] * 4
