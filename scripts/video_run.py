@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Callable, List, Mapping, Optional, Tuple
 
 from emotions_cli import console
+from emotions_cli.video_behind import Behind
 from emotions_cli.video_view import open_view
 from galleries.annotate import Annotator
 from galleries.errors import ConfigError
@@ -117,7 +118,10 @@ def _open_sinks(film: Film, recognizer: Recognizer, places: Outputs, stack: Exit
         log = stack.enter_context(LineFile(places.jsonl))
         sinks.append(lambda frame: log.add(frame_line(frame, names)))
     if places.out is not None or places.show:
-        sinks.append(_drawing(film.source, Annotator(recognizer.gallery, names, places.language), places, stack))
+        draw = _drawing(film.source, Annotator(recognizer.gallery, names, places.language), places, stack)
+        if not places.show:  # a window belongs to the main thread
+            draw = stack.enter_context(Behind(draw, room=1 if film.source.is_live else film.options.batch))
+        sinks.append(draw)
     return sinks
 
 

@@ -11,8 +11,8 @@ are timed: ``answer``, up to the greatest output, and ``script``, all but the wi
 interpreter's own time; it is told beside the film's.
 
 Here the same weights make vectors, CK+ is the gallery, and every frame gets its neighbours and their vote; beside
-``script`` it is drawn and logged as ``emotions video --out --csv`` does, without encoding the film. The sides take
-turns; ratios are medians of the rounds.
+``script`` it is logged, and drawn in a thread of its own, as ``emotions video --out --jsonl`` does, but for encoding
+the film. The sides take turns; ratios are medians of the rounds.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from typing import Any, Dict, List, Optional, Tuple
 import cv2
 import numpy as np
 
+from emotions_cli.video_behind import Behind
 from galleries.annotate import Annotator
 from galleries.encoder import OnnxEncoder
 from galleries.film_files import LineFile, frame_line
@@ -112,10 +113,11 @@ def our_film(recognizer: Recognizer, film: Path, table: Optional[Path] = None) -
         run = stack.enter_context(recognise_film(recognizer, film, FilmOptions()))
         if table is not None:
             log, annotator = stack.enter_context(LineFile(table)), Annotator(recognizer.gallery)
+            draw = stack.enter_context(Behind(annotator.draw, run.options.batch))
         for frame in run:
             if table is not None:
                 log.add(frame_line(frame, {}))
-                annotator.draw(frame)
+                draw(frame)
             frames += 1
     return Run(frames, time.perf_counter() - began, time.process_time() - work)
 

@@ -129,6 +129,20 @@ def test_a_truncated_film_keeps_what_could_be_read(folder: Path, film: Path, tmp
     assert 0 < json.loads(said)["frames"] == len(read_film(tmp_path / "o.mp4")) < 10
 
 
+def test_a_disk_that_fills_up_ends_it_with_the_film_so_far(
+    folder: Path, film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = [10**9] * 3 + [10**6]
+    usage = type("Usage", (), {"free": property(lambda self: left.pop(0))})
+    monkeypatch.setattr("galleries.film_files.shutil.disk_usage", lambda path: usage())
+    code, out, err = video(film, "--gallery", folder, "--out", tmp_path / "o.mp4", "--batch", 2)
+    assert (code, out) == (2, "")
+    assert err.startswith("error: ")
+    assert "ends after 3 frames: the disk has less than 32 MB left" in err
+    assert len(read_film(tmp_path / "o.mp4")) == 3
+    assert left == [], "nothing is drawn or written after that"
+
+
 def test_a_camera_that_dies_and_drops(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Slow(SquareFinder):
         def detect(self, image: np.ndarray) -> List[Any]:
