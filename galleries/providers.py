@@ -63,6 +63,7 @@ def open_session(
     runtime = require("onnxruntime", "train")
     options = runtime.SessionOptions()
     options.log_severity_level = 3  # errors only: a library prints nothing
+    options.add_session_config_entry("session.force_spinning_stop", "1")  # threads rest between runs, and wait in them
     if threads is not None:
         if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
             raise ConfigError(f"{threads!r} threads were asked for; give a whole number from 1.")

@@ -78,3 +78,8 @@ def test_names() -> None:
     assert short_name("TensorrtExecutionProvider") == "tensorrt"
     assert short_name("QNNExecutionProvider") == "QNNExecutionProvider"
     assert "CPUExecutionProvider" in choose_providers()
+
+
+def test_threads_rest_between_runs(tmp_path: Path) -> None:
+    options = OnnxEncoder(write_tower(tmp_path / "t.onnx"), ["cpu"], 2).session.get_session_options()
+    assert options.get_session_config_entry("session.force_spinning_stop") == "1"
