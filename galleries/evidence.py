@@ -94,7 +94,7 @@ class Neighbour:
 
     def to_json(self) -> Dict[str, Any]:
         """The neighbour as a plain dict."""
-        return asdict(self)
+        return dict(vars(self))
 
 
 @dataclass

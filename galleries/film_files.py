@@ -196,7 +196,7 @@ class LineFile:
 
 def frame_line(result: FrameResult, names: Mapping[str, str]) -> str:
     """A frame as a line of JSON, with its faces (none are an empty list); emotions are named as ``names`` says."""
-    faces = [face.renamed(names).to_json() for face in result.faces]
+    faces = [face.to_json(names) for face in result.faces]
     return json.dumps({**result.to_json(), "faces": faces}, allow_nan=False) + "\n"
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any, Dict, Mapping, Tuple
+from dataclasses import dataclass
+from typing import Any, Dict, Mapping, Optional, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,29 +71,24 @@ class FaceResult:
         """The reference this frame's face is most like."""
         return self.prediction.neighbours[0]
 
-    def renamed(self, names: Mapping[str, str]) -> FaceResult:
-        """The same face with its emotions named otherwise, as in another language; those not in ``names`` stay."""
+    def to_json(self, names: Optional[Mapping[str, str]] = None) -> Dict[str, Any]:
+        """The face as a plain dict.
 
-        def named(emotion: str) -> str:
-            return names.get(emotion, emotion)
-
+        Args:
+            names: Emotions' names to give them, as in another language; those not in it stay.
+        """
+        named = names or {}
+        nearest = self.nearest.to_json()
+        nearest["emotion"] = named.get(self.nearest.emotion, self.nearest.emotion)
         alone = self.prediction
-        neighbours = [replace(near, emotion=named(near.emotion)) for near in alone.neighbours]
-        shares = {named(emotion): share for emotion, share in alone.scores.items()}
-        prediction = Prediction(named(alone.emotion), alone.confidence, shares, neighbours)
-        scores = {named(emotion): share for emotion, share in self.scores.items()}
-        return replace(self, emotion=named(self.emotion), scores=scores, prediction=prediction)
-
-    def to_json(self) -> Dict[str, Any]:
-        """The face as a plain dict."""
         return {
             "track": self.track,
             "box": self.box.to_json(),
-            "emotion": self.emotion,
+            "emotion": named.get(self.emotion, self.emotion),
             "confidence": self.confidence,
-            "scores": dict(self.scores),
-            "nearest": self.nearest.to_json(),
-            "frame_alone": {"emotion": self.prediction.emotion, "confidence": self.prediction.confidence},
+            "scores": {named.get(emotion, emotion): share for emotion, share in self.scores.items()},
+            "nearest": nearest,
+            "frame_alone": {"emotion": named.get(alone.emotion, alone.emotion), "confidence": alone.confidence},
         }
 
 
