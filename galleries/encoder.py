@@ -276,7 +276,8 @@ def _read_card(session: Any, where: str) -> Dict[str, Any]:
     outputs = [node.name for node in session.get_outputs()]
     if not isinstance(card, dict) or inputs != {"pixels": "tensor(uint8)"} or "embedding" not in outputs:
         raise TowerError(
-            f"{where} has inputs {shown(inputs)} and outputs {shown(outputs)}; a tower takes 'pixels' (uint8) and gives 'embedding'."
+            f"{where} has inputs {shown(inputs)} and outputs {shown(outputs)}; a tower takes 'pixels' (uint8) and "
+            "gives 'embedding'."
         )
     if card.get("metric", "cosine") not in ("cosine", "euclidean") or not isinstance(card.get("emotions", []), list):
         raise TowerError(f"{where} carries a card with a wrong metric or emotions; export the tower again.")
