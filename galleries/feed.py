@@ -33,8 +33,9 @@ class Feed:
         source: Where frames come from. It belongs to the feed from here on.
         room: Frames of a film that may wait. Of a live source only the newest waits.
         silence: Seconds without a frame after which a live source counts as vanished.
-        prepare: Makes a film's ``Frame.pixels`` of its image, or None, in the reading thread. A live source's frames
-            are left as they are, as most may pass unseen.
+        prepare: Makes a film's ``Frame.pixels`` of its image, or None, in the reading thread, while half of the room or
+            more is filled: who is ahead has time for it. A live source's frames are left as they are, as most may pass
+            unseen.
     """
 
     def __init__(
@@ -97,7 +98,7 @@ class Feed:
                 self._change.notify_all()
 
     def _prepared(self, frame: Frame) -> Frame:
-        if self._prepare is None:
+        if self._prepare is None or 2 * len(self._waiting) < self._room:
             return frame
         try:
             return replace(frame, pixels=self._prepare(frame.image))

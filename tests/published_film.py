@@ -10,9 +10,9 @@ load of the machine, writes a line of a table with pandas, draws five lines of t
 are timed: ``answer``, up to the greatest output, and ``script``, all but the window. Its "FPS" is one over the
 interpreter's own time; it is told beside the film's.
 
-Here the same weights make vectors, CK+ is the gallery, and every frame gets its neighbours and their vote; beside
-``script`` it is logged, and drawn in a thread of its own, as ``emotions video --out --jsonl`` does, but for encoding
-the film. The sides take turns; ratios are medians of the rounds.
+Here the same weights make vectors, of frames interpolated as theirs are (bilinear), CK+ is the gallery, and every frame
+gets its neighbours and their vote; beside ``script`` it is logged, and drawn in a thread of its own, as ``emotions
+video --out --jsonl`` does, but for encoding the film. The sides take turns; ratios are medians of the rounds.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from emotions_cli.video_behind import Behind
 from galleries.annotate import Annotator
 from galleries.encoder import OnnxEncoder
 from galleries.film_files import LineFile, frame_line
+from galleries.images import InputSpec
 from galleries.recognizer import Recognizer
 from galleries.video import FilmOptions, recognise_film
 from siamese.datasets import load_dataset
@@ -53,7 +54,7 @@ TOLD = (
 
 def recogniser(weights: Path, ck: Path, threads: int, folder: Path) -> Recognizer:
     """The published weights as a tower, every frame of CK+ as its gallery."""
-    tower = make_tower("liexnet").eval()
+    tower = make_tower("liexnet", InputSpec(SIDE, SIDE, 3, "linear")).eval()
     load_keras_arrays(tower, tower.make_head(CLASSES), read_keras_h5(weights))
     faces = load_dataset(ck, "ckplus")
     export_onnx(tower, folder / "tower.onnx", faces.emotions)

@@ -116,6 +116,26 @@ def test_a_truncated_film_ends_early_and_says_so(film: Path, film_recognizer: Re
     assert any("ended early" in note for note in summary.notes) == (run.source.total is not None)
 
 
+@pytest.mark.parametrize("shape", [(1, 1, 3), (7, 90_000, 3), (721, 333, 3), (360, 640), (1, 1)])
+def test_frames_come_in_rgb_whatever_their_size(shape: Tuple[int, ...]) -> None:
+    image = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+
+    class Camera:
+        def get(self, _: int) -> float:
+            return 25.0
+
+        def read(self) -> Tuple[bool, np.ndarray]:
+            return True, image
+
+        def release(self) -> None:
+            pass
+
+    frame = LiveSource("made", Camera()).read()
+    assert frame is not None
+    expected = image[..., ::-1] if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2)
+    assert np.array_equal(frame.image, expected)
+
+
 def test_a_header_that_promises_too_much(film: Path) -> None:
     class Boasting:
         def __init__(self) -> None:
