@@ -16,12 +16,11 @@ from eval.device_film import FilmSpeed, draw_film, time_film
 from eval.device_stages import STAGES, Batch, Material, time_batches, time_stages, time_threads
 from eval.gallery_sizes import SizeSpeed, time_sizes
 from eval.jetson import JetsonState, look_at_jetson
-from eval.overhead import Overhead, time_overhead
+from eval.overhead import Overhead, onnx_encoder, time_overhead
 from eval.peak_memory import peak_memory
 from eval.timing import Timing
 from galleries.board import Board, look_at_board
 from galleries.encoder import OnnxEncoder
-from galleries.errors import TowerError
 from galleries.recognizer import Recognizer
 
 LIBRARIES = ("numpy", "opencv-python-headless", "opencv-python", "faiss-cpu", "onnxruntime", "onnxruntime-gpu")
@@ -168,9 +167,7 @@ def benchmark_device(
         ConfigError: A size, batch or number of seconds out of range.
     """
     options = options or Options()
-    encoder = recognizer.encoder
-    if not isinstance(encoder, OnnxEncoder):
-        raise TowerError(f"Tower {encoder.name!r} is not run by ONNX Runtime, and no other can be measured; export it.")
+    encoder = onnx_encoder(recognizer)
     before = faiss.omp_get_max_threads()
     faiss.omp_set_num_threads(encoder.threads or before)
     try:

@@ -9,9 +9,10 @@ from typing import Any, Dict, List, Sequence, Tuple
 
 import numpy as np
 
+from eval.overhead import onnx_encoder
 from eval.timing import Work, take_turns
 from galleries.encoder import OnnxEncoder
-from galleries.errors import ConfigError, TowerError
+from galleries.errors import ConfigError
 from galleries.recognizer import Recognizer
 
 _FACES = 64
@@ -70,14 +71,14 @@ def time_faces(
     if not recognizers:
         raise ConfigError("No tower was given; name one bundle or gallery at least.")
     sides: List[Work] = []
-    for recognizer in recognizers:
-        sides += _sides(recognizer, np.random.default_rng(seed))
+    encoders = [onnx_encoder(recognizer) for recognizer in recognizers]
+    for recognizer, encoder in zip(recognizers, encoders):
+        sides += _sides(recognizer, encoder, np.random.default_rng(seed))
     measured = take_turns(sides, rounds, seconds)
     answers, networks = measured[::2], measured[1::2]
     found = []
-    for recognizer, answer, network in zip(recognizers, answers, networks):
-        encoder, ratios = recognizer.encoder, [own / first for own, first in zip(answer, answers[0])]
-        assert isinstance(encoder, OnnxEncoder)
+    for recognizer, encoder, answer, network in zip(recognizers, encoders, answers, networks):
+        ratios = [own / first for own, first in zip(answer, answers[0])]
         spec = encoder.input_spec
         found.append(
             FaceSpeed(
@@ -96,11 +97,8 @@ def time_faces(
     return found
 
 
-def _sides(recognizer: Recognizer, rng: np.random.Generator) -> List[Work]:
+def _sides(recognizer: Recognizer, encoder: OnnxEncoder, rng: np.random.Generator) -> List[Work]:
     """The whole answer, and the network alone."""
-    encoder = recognizer.encoder
-    if not isinstance(encoder, OnnxEncoder):
-        raise TowerError(f"Tower {encoder.name!r} is not run by ONNX Runtime, and no other can be measured; export it.")
     spec = encoder.input_spec
     shape = (_FACES, 1, spec.channels, spec.height, spec.width)
     faces = list(rng.integers(0, 256, shape, dtype=np.uint8))

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from eval.timing import take_turns
 from galleries.encoder import OnnxEncoder
+from galleries.errors import TowerError
 from galleries.recognizer import Recognizer
 
 
@@ -37,6 +38,18 @@ class Overhead:
     ratios: Tuple[float, float]
     references: int
     n_neighbors: int
+
+
+def onnx_encoder(recognizer: Recognizer) -> OnnxEncoder:
+    """The recognizer's tower, whose session can be timed alone.
+
+    Raises:
+        TowerError: It is not run by ONNX Runtime.
+    """
+    encoder = recognizer.encoder
+    if not isinstance(encoder, OnnxEncoder):
+        raise TowerError(f"Tower {encoder.name!r} is not run by ONNX Runtime, and no other can be measured; export it.")
+    return encoder
 
 
 def time_overhead(

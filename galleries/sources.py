@@ -284,7 +284,7 @@ def _next_image(capture: Any) -> Optional[NDArray[np.uint8]]:
 def _in_rgb(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """A decoded frame, grey or BGR, as RGB, in this thread alone.
 
-    OpenCV shares larger pictures among its threads, which then spin: a third of the processor time of reading a film.
+    OpenCV shares larger pictures among its threads, which then spin on cores that others need.
     """
     code = cv2.COLOR_GRAY2RGB if image.ndim == 2 else cv2.COLOR_BGR2RGB
     colour = np.empty((*image.shape[:2], 3), np.uint8)
