@@ -12,9 +12,9 @@ pytest.importorskip("torch", reason="the learning part is not installed")
 from test_siamese_curriculum_course import FOUR, Watch
 from tiny_faces import tiny_config, tiny_dataset
 
-from eval.fold_trial import Fold, run_fold, summarise_folds
+from eval.fold_trial import Fold, check_unseen, run_fold, summarise_folds
 from eval.intervals import resampled_interval
-from galleries.errors import TrainingError
+from galleries.errors import DataError, TrainingError
 from siamese.curriculum.stage import StageSetting
 from siamese.datasets.base import FaceDataset
 from siamese.run import RunRequest
@@ -59,6 +59,20 @@ def test_a_damaged_or_foreign_file_is_named(tmp_path: Path) -> None:
         path.write_text(damaged)
         with pytest.raises(TrainingError, match="is damaged"):
             run_fold(setting, splits[0], "f", config, Watch())
+
+
+def test_pictures_that_a_run_learned_from_are_known_by_their_data_set(tmp_path: Path) -> None:
+    dataset = known_people()
+    split = k_folds(dataset, 3, "subject", 0)[0]
+    check_unseen(dataset, tmp_path)  # a run without a split says nothing
+    split.save(tmp_path / "split.json", replace(dataset, name="tiny"))
+    check_unseen(replace(dataset, name="other"), tmp_path)
+    held_out = replace(dataset.subset(split.test), name="tiny")
+    check_unseen(held_out, tmp_path)
+    for name in ("tiny", "tiny+ferplus"):
+        known = len(split.train) + len(split.val)
+        with pytest.raises(DataError, match=f"trained or validated on {known} pictures"):
+            check_unseen(replace(dataset, name=name), tmp_path)
 
 
 def test_a_collapsed_fold_counts_as_wrong() -> None:
