@@ -89,9 +89,14 @@ def model_card(card: Dict[str, Any]) -> str:
     return "\n".join(parts)
 
 
+def _voted(data: Dict[str, Any]) -> bool:
+    """Whether FER+'s votes are in the labels, or stood beside them."""
+    return bool(data.get("ferplus") or data.get("votes"))
+
+
 def _licences(data: Dict[str, Any]) -> str:
     name = str(data.get("name", ""))
-    told = [text for key, text in _LICENCES.items() if key in name or (key == "ferplus" and data.get("ferplus"))]
+    told = [text for key, text in _LICENCES.items() if key in name or (key == "ferplus" and _voted(data))]
     return " ".join(told) or "The data's own licence applies to its pictures; none of them is here."
 
 

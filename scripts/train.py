@@ -56,6 +56,9 @@ def train(
     format: given.Format = None,
     ferplus: given.FerPlus = None,
     soft: bool = typer.Option(False, "--soft", help="With --ferplus: train cross-entropy on the votes themselves."),
+    votes: Optional[Path] = typer.Option(
+        None, help="FER+'s fer2013new.csv beside FER-2013's own labels: cross-entropy learns from both."
+    ),
     init: given.Init = None,
     out: Optional[Path] = typer.Option(None, help="The run's folder. [default: runs/TOWER-DATA-N]"),
     resume: Optional[Path] = typer.Option(None, help="Go on with this run; its own settings are used."),

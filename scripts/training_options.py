@@ -99,7 +99,9 @@ def request_from(typed: Mapping[str, Any], recipe: str, config: TrainingConfig) 
     """
     from siamese.run import RunRequest
 
-    split, ferplus, init, emotions = (typed.get(name) for name in ("split", "ferplus", "init", "emotions"))
+    split, ferplus, init, emotions, votes = (
+        typed.get(name) for name in ("split", "ferplus", "init", "emotions", "votes")
+    )
     split = split or "auto"
     return RunRequest(
         _whole_path(typed["data"] or "synthetic"),
@@ -113,6 +115,7 @@ def request_from(typed: Mapping[str, Any], recipe: str, config: TrainingConfig) 
         typed.get("ratios", "70/15/15"),
         None if init is None else _whole_path(str(init)),
         tuple(_whole_path(str(run)) for run in typed.get("teacher") or ()),
+        None if votes is None else _whole_path(str(votes)),
     )
 
 

@@ -68,6 +68,7 @@ class TrainingConfig:
         distil_temperature: What class scores are divided by for it, 1 or more.
         distil_once: Teachers see every picture once before the training, plain and mirrored, not every batch as varied:
             worth it where they are slower than the tower they teach.
+        votes_share: Where FER+ votes stand beside FER-2013's labels, their share of what cross-entropy learns, 0-1.
         clean: ``"none"``; ``"training"``: of pictures of the training part that are copies of each other, exact or
             near, one is kept, or none where their labels conflict; ``"held-out"``: copies of validation and test
             pictures are left out of it, too.
@@ -115,6 +116,7 @@ class TrainingConfig:
     distil_weight: float = 0.7
     distil_temperature: float = 4.0
     distil_once: bool = False
+    votes_share: float = 0.5
     clean: str = "none"
     class_weights: str = "none"
     ema: float = 0.998
@@ -158,7 +160,7 @@ class TrainingConfig:
         if self.seconds is not None:
             self._within("seconds", 0, 1e9, open_low=True)
         self._check_pairs()
-        shares = ("mixup", "distil_weight")
+        shares = ("mixup", "distil_weight", "votes_share")
         for name in ("momentum", "label_smoothing", "ema", "plateau_factor", "warmup", "pair_focus", *shares):
             self._within(name, 0, 1)
         self._within("mixup_alpha", 0, 100, open_low=True)

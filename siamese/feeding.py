@@ -62,7 +62,7 @@ class PixelFeed:
                 future, ready = ahead.popleft()
                 yield future.result(), ready
 
-    def in_order(self, batch_size: int = 256) -> Iterator[Tensor]:
+    def in_order(self, batch_size: int = 128) -> Iterator[Tensor]:
         """All pictures in their order, in batches."""
         plan = [np.arange(start, min(start + batch_size, len(self))) for start in range(0, len(self), batch_size)]
         for pixels, _ in self.batches(plan):
@@ -70,7 +70,7 @@ class PixelFeed:
 
 
 def encode(
-    tower: torch.nn.Module, feed: PixelFeed, device: torch.device | str = "cpu", batch_size: int = 256
+    tower: torch.nn.Module, feed: PixelFeed, device: torch.device | str = "cpu", batch_size: int = 128
 ) -> NDArray[np.float32]:
     """Vectors of a feed's pictures, in order: float32 (N, D). The tower is put in evaluation mode for the while."""
     was_training = tower.training

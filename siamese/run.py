@@ -39,6 +39,7 @@ class RunRequest:
         ratios: ``"70/15/15"``.
         init: A run whose weights to start from, or None.
         teachers: Runs whose towers teach this one.
+        votes: FER+ votes beside FER-2013's labels, or None.
     """
 
     data: str
@@ -52,6 +53,7 @@ class RunRequest:
     ratios: str = "70/15/15"
     init: Optional[str] = None
     teachers: tuple[str, ...] = ()
+    votes: Optional[str] = None
 
     @property
     def config(self) -> TrainingConfig:
@@ -106,7 +108,7 @@ def _checked(values: Any) -> dict[str, Any]:
     for key in ("data", "recipe", "split", "ratios"):
         if not isinstance(values.get(key, ""), str):
             raise ValueError(f"{key} is no text")
-    for key in ("format", "ferplus", "init"):
+    for key in ("format", "ferplus", "init", "votes"):
         if not isinstance(values.get(key), (str, type(None))):
             raise ValueError(f"{key} is no text")
     emotions = values.get("emotions")
@@ -141,7 +143,15 @@ def prepare_data(
         DataError: The data cannot be used.
         SplitError: The split cannot be made, or the data set has changed since the run began.
     """
-    dataset = load_dataset(request.data, request.format, ferplus=request.ferplus, soft=request.soft, progress=progress)
+    dataset = load_dataset(
+        request.data,
+        request.format,
+        ferplus=request.ferplus,
+        soft=request.soft,
+        progress=progress,
+        votes=request.votes,
+        votes_share=request.config.votes_share,
+    )
     if request.emotions:
         dataset = dataset.select(request.emotions)
     kept = folder / SPLIT_FILE
@@ -175,6 +185,7 @@ def data_card(dataset: FaceDataset, split: Split, request: RunRequest) -> dict[s
             "skipped": len(dataset.skipped),
             "counts": {name: dataset.counts(rows) for name, rows in split.parts().items()},
             "ferplus": request.ferplus is not None,
+            "votes": request.votes is not None,
         },
         "split": {"method": split.method, "seed": split.seed, "digest": split.digest, "notes": list(split.notes)},
         "recipe": request.recipe,

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Tuple
 
+import numpy as np
 import pytest
 from conftest import SMALL, Run, the_error
 
@@ -72,3 +74,68 @@ def test_a_time_budget(run: Run, faces: Path, tmp_path: Path) -> None:
     code, text, err = run(*shared, "--seconds", 0.3, "--json")
     assert code == 0, err
     assert json.loads(text)["stopped"] == "time is up"
+
+
+def voted_faces(folder: Path) -> Tuple[Path, Path]:
+    """FER-2013's CSV with 36 faces of three emotions, and FER+'s votes on them."""
+    rng = np.random.default_rng(4)
+    faces, votes = ["emotion,pixels,Usage"], ["Usage,Image name," + ",".join(FERPLUS)]
+    for row in range(36):
+        usage = ("Training", "Training", "PublicTest", "PrivateTest")[row % 4]
+        label = (0, 3, 4)[row % 3]
+        pixels = np.clip(rng.normal(60 + 60 * (row % 3), 30, 48 * 48), 0, 255).astype(int)
+        faces.append(f"{label},{' '.join(map(str, pixels))},{usage}")
+        counts = dict.fromkeys(FERPLUS, 0)
+        counts[("anger", "happiness", "sadness")[row % 3]] = 7
+        counts["neutral"] = 3
+        votes.append(f"{usage},fer{row:07d}.png,{','.join(map(str, counts.values()))}")
+    (folder / "fer2013.csv").write_text("\n".join(faces) + "\n")
+    (folder / "fer2013new.csv").write_text("\n".join(votes) + "\n")
+    return folder / "fer2013.csv", folder / "fer2013new.csv"
+
+
+FERPLUS = (
+    "neutral",
+    "happiness",
+    "surprise",
+    "sadness",
+    "anger",
+    "disgust",
+    "fear",
+    "contempt",
+    "unknown",
+    "NF",
+)
+
+
+def test_votes_beside_the_labels(run: Run, faces: Path, tmp_path: Path) -> None:
+    data, votes = voted_faces(tmp_path)
+    out = tmp_path / "run"
+    shared = ("train", "--data", data, "--recipe", "compact", "--epochs", 1, *SMALL)
+    code, _text, err = run(*shared, "--votes", votes, "--out", out, "--json")
+    assert code == 0, err
+    assert "50% of what cross-entropy learns" in " ".join(err.split())
+    assert json.loads((out / "run.json").read_text())["votes"] == str(votes)
+    card = json.loads((out / "card.json").read_text())
+    assert (card["data"]["votes"], card["data"]["ferplus"], card["emotions"]) == (
+        True,
+        False,
+        ["anger", "happiness", "sadness"],
+    )
+    code, _, err = run("evaluate", out / "gallery", "--json")
+    assert code == 0, err  # asked about FER-2013's own labels, without the votes
+    export = ("--shipped", "--references", 6, "--max-drop", 100, "--out", tmp_path / "small")
+    code, _, err = run("export", out, *export)
+    assert code == 0, err
+    assert "The votes are FER+" in (tmp_path / "small" / "card.md").read_text("utf-8")
+    code, _, err = run(*shared, "--out", tmp_path / "plain")
+    assert code == 0, err
+    assert (tmp_path / "plain" / "history.csv").read_text() != (out / "history.csv").read_text()
+    for options, why in (
+        (("--ferplus", votes), "either replace"),
+        (("--data", faces), "belong to the rows of FER-2013's CSV"),
+    ):
+        code, _, err = run(*shared, "--votes", votes, *options, "--out", tmp_path / "no")
+        assert code == 2
+        assert why in the_error(err)
+        assert not (tmp_path / "no").exists()

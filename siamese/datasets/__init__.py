@@ -36,6 +36,8 @@ def load_dataset(
     progress: Optional[Progress] = None,
     crop_margin: Optional[float] = None,
     angles: Optional[Collection[str]] = None,
+    votes: Optional[str | Path] = None,
+    votes_share: float = 0.5,
 ) -> FaceDataset:
     """Read a data set of faces.
 
@@ -49,6 +51,8 @@ def load_dataset(
         progress: Called with (done, total) while reading.
         crop_margin: ``affectnet-yolo`` only: share of a box's longer side added around it, 0-2 (default 0).
         angles: ``kdef`` only: which of FL, HL, S, HR, FR to keep (default all).
+        votes: FER+'s ``fer2013new.csv`` beside FER-2013's own labels: soft labels are a blend of both.
+        votes_share: Their share of it, 0-1.
 
     Returns:
         The data set, every picture decoded.
@@ -59,6 +63,8 @@ def load_dataset(
     """
     if soft and ferplus is None:
         raise ConfigError("Soft labels were asked for without votes; give FER+'s fer2013new.csv with --ferplus.")
+    if votes is not None and ferplus is not None:
+        raise ConfigError("FER+ votes either replace FER-2013's labels (--ferplus) or stand beside them (--votes).")
     name = recognise_format(path) if format is None else format
     if name not in FORMATS:
         raise unknown_name("format", name, FORMATS)
@@ -69,10 +75,13 @@ def load_dataset(
             raise ConfigError(f"The option {option} does not belong to the format {name}; leave it out.")
     source = FORMATS[name].scan(path, **given)
     dataset = read_cached(source, progress) if cache else assemble(source, MemorySink(), progress)
-    if ferplus is None:
+    if ferplus is None and votes is None:
         return dataset
-    from siamese.datasets.ferplus import lay_votes
+    from siamese.datasets.ferplus import lay_votes, votes_beside
 
+    if votes is not None:
+        return votes_beside(dataset, Path(votes), votes_share)
+    assert ferplus is not None
     return lay_votes(dataset, Path(ferplus), soft)
 
 

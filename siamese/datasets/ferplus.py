@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from galleries.errors import DataError
+from galleries.errors import DataError, require
 from galleries.vocabulary import CANONICAL, canonical, fold
 from siamese.datasets.base import FaceDataset, Skipped
 from siamese.datasets.fer2013 import USAGES
@@ -38,14 +38,7 @@ def lay_votes(dataset: FaceDataset, path: Path, soft: bool = False) -> FaceDatas
     Raises:
         DataError: ``dataset`` is not the CSV, or the file is missing, malformed, or made for other rows.
     """
-    if dataset.format != "fer2013-csv":
-        raise DataError(
-            f"FER+ votes belong to the rows of FER-2013's CSV file, but {dataset.root} was read as {dataset.format}; "
-            "give fer2013.csv, or leave out --ferplus."
-        )
-    usages, votes = _read_votes(path)
-    _check_rows(dataset, path, usages)
-    votes = votes[[int(face_id[len("row:") :]) for face_id in dataset.ids]]
+    votes = _votes_of(dataset, path)
     winner, reasons = _majority(votes)
     kept = np.flatnonzero(winner >= 0)
     if not len(kept):
@@ -61,6 +54,56 @@ def lay_votes(dataset: FaceDataset, path: Path, soft: bool = False) -> FaceDatas
         skipped=(*dataset.skipped, *(Skipped(dataset.ids[row], reason) for row, reason in reasons.items())),
         notes=(*dataset.notes, f"Labels are the majority of FER+ votes; {len(reasons)} pictures have none."),
     )
+
+
+def votes_beside(dataset: FaceDataset, path: Path, share: float) -> FaceDataset:
+    """Keep FER-2013's labels, and blend into them what the annotators' votes say of them.
+
+    How likely each label is, given ten votes, is learned by a logistic regression from the training part alone. So a
+    label that nobody else would have given counts less, and its alternatives count too: the votes are privileged
+    information, there in training and never needed after (Lopez-Paz, Bottou, Schölkopf and Vapnik, "Unifying
+    distillation and privileged information", 2016).
+
+    Args:
+        dataset: FER-2013 as read from its CSV file, whole.
+        path: ``fer2013new.csv``.
+        share: The votes' share of ``soft_labels``, 0-1; the rest is the label.
+
+    Returns:
+        The data set with its own labels, and ``soft_labels`` for cross-entropy.
+
+    Raises:
+        DataError: As for :func:`lay_votes`, or the file does not say which rows are for training.
+    """
+    votes = _votes_of(dataset, path)
+    train = np.flatnonzero(np.asarray(dataset.official or ()) == "train")
+    if not len(train) or len(np.unique(dataset.labels[train])) != len(dataset.emotions):
+        raise DataError(
+            f"What votes say of a label is learned from the rows for training, and {dataset.root} has none for every "
+            "emotion; give FER-2013's CSV with its Usage column, or leave out --votes."
+        )
+    facts = np.concatenate([votes / 10.0, np.log((votes + 0.5) / 10.0)], axis=1)  # (N, 10) -> (N, 20)
+    model = require("sklearn.linear_model", "eval").LogisticRegression(max_iter=2000)
+    model.fit(facts[train], dataset.labels[train])
+    likely = model.predict_proba(facts)  # (N, emotions)
+    own = np.eye(len(dataset.emotions))[dataset.labels]
+    return replace(
+        dataset,
+        soft_labels=((1 - share) * own + share * likely).astype(np.float32),
+        notes=(*dataset.notes, f"FER+ votes are {share:.0%} of what cross-entropy learns; the labels stay FER-2013's."),
+    )
+
+
+def _votes_of(dataset: FaceDataset, path: Path) -> NDArray[np.int64]:
+    """The votes on a data set's pictures, int64 (N, 10), once it is seen that they belong to it."""
+    if dataset.format != "fer2013-csv":
+        raise DataError(
+            f"FER+ votes belong to the rows of FER-2013's CSV file, but {dataset.root} was read as {dataset.format}; "
+            "give fer2013.csv, or no votes."
+        )
+    usages, votes = _read_votes(path)
+    _check_rows(dataset, path, usages)
+    return votes[[int(face_id[len("row:") :]) for face_id in dataset.ids]]
 
 
 def _majority(votes: NDArray[np.int64]) -> tuple[NDArray[np.int64], dict[int, str]]:
