@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
@@ -58,11 +59,19 @@ class Calibration:
     ece_before: float
     ece_after: float
 
+    def vote_of(self, size: int) -> Tuple[int, str]:
+        """Neighbours and weights of the vote that was calibrated, in a gallery of so many references."""
+        return min(self.n_neighbors, size), self.weights
+
     def confidence(self, shares: NDArray[np.float64]) -> NDArray[np.float64]:
         """Vote shares (N,) of winners as probabilities of being right, float64 (N,)."""
-        raw, fitted = np.array(self.knots).T
-        probability: NDArray[np.float64] = np.interp(shares, raw, fitted)
+        probability: NDArray[np.float64] = np.interp(shares, *self._curve)
         return probability
+
+    @cached_property
+    def _curve(self) -> NDArray[np.float64]:
+        """The knots as an array (2, N)."""
+        return np.array(self.knots).T
 
     def to_json(self) -> Dict[str, Any]:
         """The calibration as a plain dict."""
@@ -98,29 +107,11 @@ class Calibration:
         return made
 
 
-def class_distances(gallery: Gallery, vectors: NDArray[np.float32], nearest: int = NEAREST) -> NDArray[np.float64]:
-    """Mean distance of each vector to the nearest references of each emotion.
-
-    Args:
-        gallery: The references.
-        vectors: float32 (B, D).
-        nearest: References of an emotion that count; all of an emotion that has fewer.
-
-    Returns:
-        float64 (B, C), columns in the order of ``gallery.emotions``.
-    """
-    out = np.empty((len(vectors), len(gallery.emotions)))
-    for label in range(len(gallery.emotions)):
-        distances = gallery.distances_within(vectors, label, nearest)
-        out[:, label] = distances.mean(axis=1)
-    return out
-
-
 def conformal_scores(distances: NDArray[np.float64]) -> NDArray[np.float64]:
     """How little each emotion fits: its distance against that of the nearest other one.
 
     Args:
-        distances: float64 (B, C) of :func:`class_distances`, C ≥ 2.
+        distances: float64 (B, C) of :meth:`galleries.gallery.Gallery.mean_distances`, C ≥ 2.
 
     Returns:
         float64 (B, C), 0-1: below one half for the nearest emotion, above for all others.
@@ -168,7 +159,7 @@ def calibrate(
             f"Too few faces of {', '.join(few)}: an error of {error:g} needs {needed} of each emotion; give more faces "
             "or a larger error."
         )
-    distances = class_distances(gallery, vectors)
+    distances = gallery.mean_distances(vectors, NEAREST)
     scores = conformal_scores(distances)[np.arange(len(labels)), labels]
     thresholds = {name: conformal_quantile(scores[labels == label], error) for name, label in places.items()}
     shares = gallery.predict_proba(vectors, n_neighbors, weights)
@@ -201,7 +192,9 @@ def conformal_quantile(scores: NDArray[np.float64], error: float) -> float:
     return float(np.sort(scores)[min(place, len(scores)) - 1])
 
 
-def decisions(gallery: Gallery, vectors: NDArray[np.float32]) -> List[Decision]:
+def decisions(
+    gallery: Gallery, vectors: NDArray[np.float32], shares: Optional[NDArray[np.float64]] = None
+) -> List[Decision]:
     """What may be said of faces, by the gallery's calibration.
 
     The emotions and the unknown rest on distances to the references of each emotion, so they are the same whatever
@@ -210,6 +203,7 @@ def decisions(gallery: Gallery, vectors: NDArray[np.float32]) -> List[Decision]:
     Args:
         gallery: One with a calibration.
         vectors: float32 (B, D).
+        shares: float64 (B, C), their vote, if it was taken as :meth:`Calibration.vote_of` says; None takes it.
 
     Raises:
         GalleryError: The gallery is not calibrated.
@@ -217,10 +211,12 @@ def decisions(gallery: Gallery, vectors: NDArray[np.float32]) -> List[Decision]:
     fitted: Optional[Calibration] = gallery.calibration
     if fitted is None:
         raise GalleryError("The gallery is not calibrated; do so with: emotions gallery calibrate.")
-    distances = class_distances(gallery, vectors)
+    distances = gallery.mean_distances(vectors, NEAREST)
     scores = conformal_scores(distances)
-    limits = np.array([fitted.thresholds.get(name, max(fitted.thresholds.values())) for name in gallery.emotions])
-    shares = gallery.predict_proba(vectors, min(fitted.n_neighbors, len(gallery)), fitted.weights)
+    loosest = max(fitted.thresholds.values())
+    limits = np.array([fitted.thresholds.get(name, loosest) for name in gallery.emotions])
+    if shares is None:
+        shares = gallery.predict_proba(vectors, *fitted.vote_of(len(gallery)))
     confidence = fitted.confidence(shares.max(axis=1)).tolist()
     winners = [gallery.emotions[label] for label in shares.argmax(axis=1).tolist()]
     found = []

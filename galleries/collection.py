@@ -12,6 +12,7 @@ from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple, Type, T
 import numpy as np
 from numpy.typing import NDArray
 
+from galleries.by_emotion import ByEmotion
 from galleries.calibration import Calibration
 from galleries.encoder import OnnxEncoder, TowerCard, TowerIdentity
 from galleries.errors import EncoderMismatch, GalleryError
@@ -70,7 +71,7 @@ class Collection:
 
     def _set_references(self, references: Iterable[Reference]) -> None:
         self.references: References = References.of(references)
-        self._by_label: Dict[int, VectorIndex] = {}  # made when first asked for
+        self._by_emotion: Optional[ByEmotion] = None  # made when first asked for
         self._by_person: Dict[str, Own] = {}  # likewise
         self.emotions: Tuple[str, ...]
         self.labels: NDArray[np.int64]

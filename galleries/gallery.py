@@ -16,7 +16,7 @@ from galleries.errors import GalleryError
 from galleries.evidence import Neighbour, PersonalVote, Prediction, Reference
 from galleries.personal import PERSONAL_WEIGHT, Own, check_weight, nearest_felt
 from galleries.saved import SavedCollection
-from galleries.vectors import Vectors, check_k
+from galleries.vectors import Vectors, check_k, usable
 from galleries.voting import decide, vote, vote_alone
 
 __all__ = ["DEFAULT_NEIGHBORS", "Gallery", "Neighbour", "Prediction", "Reference"]
@@ -123,7 +123,8 @@ class Gallery(SavedCollection):
         if subject is None and len(vectors) == 1:
             check_weight(personal_weight)
             near, places = self._index.nearest_to(vectors, n_neighbors)
-            return self._decided(vectors, [self._prediction(near, near, places, weights)])
+            found = [self._prediction(near, near, places, weights)]
+            return self._decided(vectors, found, n_neighbors, weights)
         felt, distances, indices = self._voters(vectors, n_neighbors, fingerprint, subject, personal_weight)
         if subject is None:
             return self.explain(vectors, distances, indices, weights)
@@ -150,12 +151,20 @@ class Gallery(SavedCollection):
         Raises:
             ConfigError: Unknown ``weights``.
         """
-        return self._decided(vectors, self._predictions(distances, distances, indices, weights))
+        found = self._predictions(distances, distances, indices, weights)
+        return self._decided(vectors, found, indices.shape[1], weights)
 
-    def _decided(self, vectors: Vectors, found: List[Prediction]) -> List[Prediction]:
-        """Predictions of these vectors, each with the calibration's decision if there is one."""
+    def _decided(
+        self, vectors: Vectors, found: List[Prediction], n_neighbors: int = 0, weights: str = ""
+    ) -> List[Prediction]:
+        """Predictions of these vectors, each with the calibration's decision if there is one.
+
+        A vote of ``n_neighbors`` with these weights is not taken again if it is the one that was calibrated.
+        """
         if self.calibration is not None:
-            for said, decision in zip(found, decisions(self, vectors)):
+            is_that_vote = self.calibration.vote_of(len(self)) == (n_neighbors, weights)
+            shares = np.array([list(said.scores.values()) for said in found]) if is_that_vote and found else None
+            for said, decision in zip(found, decisions(self, vectors, shares)):
                 said.decision = decision
         return found
 
@@ -210,25 +219,23 @@ class Gallery(SavedCollection):
             self._by_person[subject] = Own(self._index.part(places), places, len(self))
         return self._by_person[subject]
 
-    def distances_within(self, vectors: Vectors, label: int, nearest: int) -> Vectors:
-        """Distances to the nearest references of one emotion, whatever the others are.
+    def mean_distances(self, vectors: Vectors, nearest: int) -> NDArray[np.float64]:
+        """Mean distance of each vector to the nearest references of each emotion.
 
         Args:
             vectors: float32 (B, D).
-            label: Of the emotion, as in ``emotions``.
-            nearest: How many; all of the emotion's if it has fewer.
+            nearest: References of an emotion that count; all of one that has fewer.
 
         Returns:
-            float32 (B, n), nearest first. Exact for every index.
+            float64 (B, C), columns in the order of ``emotions``. Exact for every index.
 
         Raises:
             GalleryError: Vectors that cannot be used.
         """
         self._check_vectors(vectors, None)
-        if label not in self._by_label:
-            self._by_label[label] = self._index.part(np.flatnonzero(self.labels == label))
-        index = self._by_label[label]
-        return index.search(vectors, min(nearest, len(index)))[0]
+        if self._by_emotion is None:
+            self._by_emotion = self._index.by_emotion(self.labels)
+        return self._by_emotion.mean_distances(usable(vectors, self.metric, self._index.dim), nearest)
 
     def similar(self, anchor: Vectors, threshold: float, *, fingerprint: Optional[str] = None) -> List[Neighbour]:
         """Every reference that is like the anchor: the papers' similarity mode.

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from galleries import ranking
+from galleries.by_emotion import ByEmotion
 from galleries.content import Pieces, Read
 from galleries.errors import GalleryError, unknown_name
 from galleries.kinds import APART, KINDS
@@ -123,6 +124,10 @@ class VectorIndex:
     def part(self, positions: Numbers) -> VectorIndex:
         """A flat index of the vectors at these positions, int64 (M,), M ≥ 1; its numbers are 0 … M - 1."""
         return self.of_rows(Rows(self.vectors_at(positions)), np.arange(len(positions)), self.metric, "flat")
+
+    def by_emotion(self, labels: Numbers) -> ByEmotion:
+        """The vectors apart by label, int64 (N,): a copy of them."""
+        return ByEmotion(self._stored(), labels, self.metric)
 
     def add(self, vectors: Vectors, numbers: Numbers) -> None:
         """Add vectors. IVF kinds are clustered anew, from the vectors, once they hold about 16 times as many.

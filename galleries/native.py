@@ -243,6 +243,16 @@ def nearest_in_block(ready: Vectors, block: Vectors, k: int) -> Numbers:
     return found
 
 
+def squares_to_each(query: Vectors, vectors: Vectors) -> Vectors:
+    """Squared distances of one query (D,) to vectors (N, D), but for rounding: float32 (N,). In this thread alone."""
+    squares = np.empty(len(vectors), np.float32)
+    of_query, of_vectors = np.ascontiguousarray(query, np.float32), np.ascontiguousarray(vectors, np.float32)
+    compare: Any = faiss
+    pointers = (faiss.swig_ptr(array) for array in (squares, of_query, of_vectors))
+    compare.fvec_L2sqr_ny(*pointers, len(query), len(vectors))
+    return squares
+
+
 def list_count(n_vectors: int) -> int:
     """Inverted lists for N vectors: about 4 √N, but no more than FAISS can train well on so few."""
     return max(1, min(round(4 * math.sqrt(n_vectors)), n_vectors // _POINTS_PER_LIST))

@@ -127,12 +127,12 @@ def vote_alone(
     for far in distances:
         if not far >= 0:
             raise _wrong_distance()
-    mean = _total(distances) / len(distances)
+    mean = numpy_sum(distances) / len(distances)
     unit = mean if mean > 0 else 1.0
     scores = [0.0] * n_classes
     for far, label in zip(distances, labels):
         scores[label] += 1.0 / (far / unit + SOFTENING) if weights == "distance" else 1.0
-    total = _total(scores)
+    total = numpy_sum(scores)
     scores = [score / total for score in scores]
     least = max(scores) - _EQUAL
     tied = [label for label, score in enumerate(scores) if score >= least]
@@ -141,7 +141,7 @@ def vote_alone(
     return scores, min((far, label) for far, label in zip(distances, labels) if label in tied)[1]
 
 
-def _total(values: Sequence[float]) -> float:
+def numpy_sum(values: Sequence[float]) -> float:
     """The sum as numpy has it: one after the other if there are fewer than 8."""
     if len(values) >= 8:
         return float(np.add.reduce(np.array(values)))

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from galleries.calibration import (
+    NEAREST,
     Calibration,
     calibrate,
     calibration_error,
-    class_distances,
     conformal_quantile,
     conformal_scores,
     decisions,
@@ -39,10 +39,10 @@ def scene(seed: int = 0, metric: str = "euclidean") -> Gallery:
 
 
 @pytest.mark.parametrize("metric", ["cosine", "euclidean"])
-def test_class_distances_against_plain_loops(metric: str) -> None:
+def test_mean_distances_against_plain_loops(metric: str) -> None:
     gallery = scene(metric=metric)
     queries, _ = draw(20, np.random.default_rng(5))
-    found = class_distances(gallery, queries, 4)
+    found = gallery.mean_distances(queries, 4)
     for row, query in enumerate(queries.astype(np.float64)):
         for label in range(3):
             own = gallery.vectors[gallery.labels == label].astype(np.float64)
@@ -53,12 +53,42 @@ def test_class_distances_against_plain_loops(metric: str) -> None:
             assert found[row, label] == pytest.approx(np.sort(gaps)[:4].mean(), abs=1e-5)
 
 
-def test_class_distances_follow_a_change() -> None:
+@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
+@pytest.mark.parametrize("kind", ["flat", "ivf", "hnsw", "ivfpq"])
+@pytest.mark.parametrize("nearest", [1, 5, 40, 1000])
+def test_mean_distances_are_the_same_alone_and_among_others(metric: str, kind: str, nearest: int) -> None:
+    rng = np.random.default_rng(7)
+    vectors, names = draw(400, rng)
+    vectors, names = np.concatenate([vectors, vectors[:3]]), [*names, *names[:2], "contempt"]  # copies; one on its own
+    gallery = Gallery.build(vectors, names, tower=CARD, metric=metric, index=kind)
+    queries = np.concatenate([draw(20, rng)[0], vectors[:2]])
+    together = gallery.mean_distances(queries, nearest)
+    assert together.shape == (22, 4)
+    alone = [gallery.mean_distances(query[None], nearest)[0] for query in queries]
+    assert np.array_equal(np.stack(alone), together)
+    assert gallery.mean_distances(queries[:0], nearest).shape == (0, 4)
+
+
+def test_a_decision_is_the_same_whether_its_vote_was_just_taken_or_not() -> None:
+    gallery = scene()
+    queries, names = draw(120, np.random.default_rng(9))
+    gallery.calibration = calibrate(gallery, queries, names, 0.2, n_neighbors=7)
+    unseen = draw(30, np.random.default_rng(10))[0]
+    told = decisions(gallery, unseen)
+    assert len({decision.confidence for decision in told}) > 5
+    for n_neighbors, weights in ((7, "distance"), (7, "majority"), (6, "distance")):
+        many = gallery.classify(unseen, n_neighbors, weights)
+        alone = [gallery.classify(vector[None], n_neighbors, weights)[0] for vector in unseen]
+        assert [said.decision for said in many] == told
+        assert [said.decision for said in alone] == told
+
+
+def test_mean_distances_follow_a_change() -> None:
     gallery = scene()
     queries, _ = draw(5, np.random.default_rng(5))
-    before = class_distances(gallery, queries)
+    before = gallery.mean_distances(queries, NEAREST)
     gallery.add(queries, ["fear"] * 5)
-    after = class_distances(gallery, queries)
+    after = gallery.mean_distances(queries, NEAREST)
     assert (after[:, 1] < before[:, 1]).all()
     assert np.allclose(after[:, 0], before[:, 0])
 
