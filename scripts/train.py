@@ -69,23 +69,31 @@ def train(
     """Train a tower on a data set, build its gallery, and test it on pictures it has not seen.
 
     The run's folder holds tower.safetensors, tower.onnx, card.json, history.csv, split.json, result.json and gallery/.
-    Ctrl-C leaves a run that --resume takes up; it then reaches the numbers it would have reached.
+    Ctrl-C leaves a run that --resume takes up; it then reaches the numbers it would have reached. A recipe may want
+    other runs first, as 'shipped' does for its teachers: they are trained into the folder's before/, unless --teacher
+    or --init names some.
     Several processes: torchrun --nproc_per_node 2 -m emotions_cli.cli train ...
     """
     console.stop_on_terminate()
     console.hush_followers()
     require("torch", "train")
-    from emotions_cli import run_ending, training_run
+    from emotions_cli import earlier_runs, run_ending, training_run
     from siamese.run import RunRequest
     from siamese.state import STATE_FILE
 
     if resume is not None:
         folder, request = resume, RunRequest.read(resume)
+        earlier = earlier_runs.kept(request, folder)
     else:
         request = given.request_from(context.params, *given.recipe_from(context.params))
         folder = console.fresh_folder(out, training_run.run_stem(request))
-    with training_run.refusal_leaves_nothing(folder, STATE_FILE, resume is not None):
+        request, earlier = earlier_runs.plan(context.params, request, folder)
+    first = str(earlier[0].folder / STATE_FILE) if earlier else STATE_FILE
+    with training_run.refusal_leaves_nothing(folder, first, resume is not None):
+        if resume is None:
+            earlier_runs.save(earlier)
         run = training_run.prepare_run(request, folder, device, threads, resume is not None, json)
+        earlier_runs.train_them(earlier, device, threads)
         result = training_run.train_run(run)
     if not result.leader:
         return

@@ -30,6 +30,19 @@ def recipe_names() -> List[str]:
     return sorted(path.stem for path in RECIPES.glob("*.toml"))
 
 
+def recipe_path(name: str) -> Path:
+    """The file of a recipe that comes with the toolkit, or the TOML file named.
+
+    Raises:
+        ConfigError: There is no recipe of that name.
+    """
+    if name.endswith(".toml"):
+        return Path(name)
+    if name not in recipe_names():
+        raise unknown_name("recipe", name, recipe_names())
+    return RECIPES / f"{name}.toml"
+
+
 def find_config(recipe: Optional[str], tower: Optional[str], options: Dict[str, Any]) -> tuple[str, TrainingConfig]:
     """The recipe to use and the configuration it gives with a person's options on top.
 
@@ -39,9 +52,7 @@ def find_config(recipe: Optional[str], tower: Optional[str], options: Dict[str, 
     if name is None:
         own = tower or "compact"
         name = own if own in recipe_names() else "mobilenet_v2"
-    path = Path(name) if name.endswith(".toml") else RECIPES / f"{name}.toml"
-    if not name.endswith(".toml") and name not in recipe_names():
-        raise unknown_name("recipe", name, recipe_names())
+    path = recipe_path(name)
     config, _ = load_recipe(path)
     config = config.with_options(**options)
     if config.tower not in TOWERS and config.tower not in tower_names():
@@ -62,7 +73,8 @@ def refusal_leaves_nothing(folder: Path, first: str, resume: bool) -> Iterator[N
 
     Args:
         folder: The folder.
-        first: The file that shows that the work has begun; from then on nothing is removed.
+        first: The file that shows that the work has begun, in the folder or by its whole path; from then on nothing is
+            removed.
         resume: Whether the folder was there before.
     """
     try:
@@ -215,6 +227,7 @@ __all__ = [
     "find_config",
     "prepare_run",
     "recipe_names",
+    "recipe_path",
     "refusal_leaves_nothing",
     "resume_command",
     "run_stem",

@@ -256,17 +256,15 @@ def config_from_mapping(values: Mapping[str, Any], source: str = "the recipe") -
         raise ConfigError(f"In {source}: an option has a value of the wrong kind ({error}).") from error
 
 
-def load_recipe(path: Path) -> tuple[TrainingConfig, dict[str, Any]]:
-    """Read a recipe.
+def read_recipe(path: Path) -> dict[str, dict[str, Any]]:
+    """Read a recipe's tables, as they stand there.
 
     Args:
-        path: A TOML file: ``[about]`` (title, source, notes) and ``[training]`` (see :class:`TrainingConfig`).
-
-    Returns:
-        The configuration and the ``[about]`` table.
+        path: A TOML file: ``[about]`` (title, source, notes), ``[training]`` (see :class:`TrainingConfig`) and
+            ``[before]`` (see :mod:`siamese.lineage`).
 
     Raises:
-        ConfigError: The file is missing, no TOML, or holds an unknown or impossible option.
+        ConfigError: The file is missing, no TOML, or holds something else.
     """
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -274,7 +272,18 @@ def load_recipe(path: Path) -> tuple[TrainingConfig, dict[str, Any]]:
         raise ConfigError(f"The recipe {path} does not exist.") from error
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigError(f"The recipe {path} cannot be read as TOML ({error}).") from error
-    extra = sorted(set(values) - {"about", "training"})
-    if extra or not isinstance(values.get("training", {}), dict) or not isinstance(values.get("about", {}), dict):
-        raise ConfigError(f"The recipe {path} may hold the tables [about] and [training] only; got {extra}.")
+    tables = ("about", "training", "before")
+    extra = [name for name, value in values.items() if name not in tables or not isinstance(value, dict)]
+    if extra:
+        raise ConfigError(f"The recipe {path} may hold the tables [about], [training] and [before] only; got {extra}.")
+    return values
+
+
+def load_recipe(path: Path) -> tuple[TrainingConfig, dict[str, Any]]:
+    """Read a recipe's configuration and its ``[about]`` table.
+
+    Raises:
+        ConfigError: As :func:`read_recipe`, or an option is unknown or impossible.
+    """
+    values = read_recipe(path)
     return config_from_mapping(values.get("training", {}), f"the recipe {path.name}"), values.get("about", {})

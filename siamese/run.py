@@ -40,6 +40,7 @@ class RunRequest:
         init: A run whose weights to start from, or None.
         teachers: Runs whose towers teach this one.
         votes: FER+ votes beside FER-2013's labels, or None.
+        before: Recipes of the runs that were trained for this one, in the folder ``before``, the earliest first.
     """
 
     data: str
@@ -54,6 +55,7 @@ class RunRequest:
     init: Optional[str] = None
     teachers: tuple[str, ...] = ()
     votes: Optional[str] = None
+    before: tuple[str, ...] = ()
 
     @property
     def config(self) -> TrainingConfig:
@@ -95,7 +97,8 @@ class RunRequest:
             raise ValueError(f"unknown entries {sorted(unknown)}")
         if values.get("emotions") is not None:
             values["emotions"] = tuple(values["emotions"])
-        values["teachers"] = tuple(values.get("teachers", ()))
+        for key in ("teachers", "before"):
+            values[key] = tuple(values.get(key, ()))
         request = cls(**values)
         request.config  # noqa: B018 - checks the configuration
         return request
@@ -114,9 +117,10 @@ def _checked(values: Any) -> dict[str, Any]:
     emotions = values.get("emotions")
     if emotions is not None and not (isinstance(emotions, list) and all(isinstance(name, str) for name in emotions)):
         raise ValueError("emotions is no list of names")
-    teachers = values.get("teachers", [])
-    if not (isinstance(teachers, (list, tuple)) and all(isinstance(name, str) for name in teachers)):
-        raise ValueError("teachers is no list of folders")
+    for key in ("teachers", "before"):
+        names = values.get(key, [])
+        if not (isinstance(names, (list, tuple)) and all(isinstance(name, str) for name in names)):
+            raise ValueError(f"{key} is no list of names")
     if not isinstance(values.get("soft", False), bool):
         raise ValueError("soft is neither true nor false")
     return values

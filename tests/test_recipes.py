@@ -9,6 +9,7 @@ import torch
 
 from galleries.errors import ConfigError
 from siamese.config import load_recipe
+from siamese.lineage import read_before
 from siamese.losses import Objective, parse_loss
 from siamese.towers import make_tower, tower_names
 
@@ -27,6 +28,7 @@ def test_a_recipe_can_be_trained(path: Path) -> None:
     assert path.stem in (config.tower, "demo", "shipped", f"shipped-{config.tower}")
     assert about["title"]
     assert about["source"]
+    assert set(read_before(path).recipes) <= {path.stem for path in RECIPES}
     with torch.device("meta"):
         tower = make_tower(config.tower, None, config.input_size, config.embedding_dim, None)
     objective = Objective(

@@ -122,7 +122,7 @@ def test_a_recipe_is_read(tmp_path: Path) -> None:
     [
         (b"[training\n", "cannot be read as TOML"),
         (b"\xff\xfe\x00", "cannot be read as TOML"),
-        (b"[trainings]\nepochs = 1\n", r"\[about\] and \[training\] only"),
+        (b"[trainings]\nepochs = 1\n", r"\[about\], \[training\] and \[before\] only"),
         (b"training = 3\n", "only"),
         (b"[training]\nepoch = 3\n", "Did you mean 'epochs'"),
         (b"[training]\nepochs = 'three'\n", "epochs = 'three'"),

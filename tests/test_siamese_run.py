@@ -60,6 +60,7 @@ def test_a_folder_that_is_no_run(tmp_path: Path) -> None:
         {"emotions": [3]},
         {"soft": "yes"},
         {"votes": 3},
+        {"before": "compact"},
         {"ratios": [70, 30]},
         {"surprise": 1},
     ],

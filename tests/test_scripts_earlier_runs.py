@@ -1,0 +1,134 @@
+"""``emotions train`` with a recipe that wants other runs first."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import SMALL, Run, the_error
+
+pytest.importorskip("torch", reason="the learning part is not installed")
+
+from emotions_cli import earlier_runs
+from galleries.errors import ConfigError
+from siamese.lineage import Before, is_trained, read_before
+
+PLAIN = '[training]\ntower = "compact"\nloss = "cross-entropy"\nepochs = 1\nlr = 0.01\n'
+
+
+@pytest.fixture
+def recipes(tmp_path: Path) -> Path:
+    """Three recipes: last wants middle and first, middle wants first."""
+    folder = tmp_path / "recipes"
+    folder.mkdir()
+    first, middle, last = (folder / f"{name}.toml" for name in ("first", "middle", "last"))
+    first.write_text(PLAIN)
+    middle.write_text(f'{PLAIN}\n[before]\nteachers = ["{first}"]\n')
+    last.write_text(f'{PLAIN}\n[before]\nteachers = ["{first}", "{middle}"]\ninit = "{middle}"\n')
+    return folder
+
+
+def asked(run: Path) -> Any:
+    return json.loads((run / "run.json").read_text())
+
+
+def test_they_are_trained_first_and_teach(run: Run, faces: Path, recipes: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    options = ("--recipe", recipes / "last.toml", "--split", "random", "--seed", 5, *SMALL)
+    code, text, err = run("train", "--data", faces, "--out", out, *options, "--json")
+    assert code == 0, err
+    report = json.loads(text)
+    assert err.index("run 1 of 2 before this one") < err.index("run 2 of 2 before this one")
+    first, middle = (out / "before" / name for name in ("first", "middle"))
+    card = json.loads((out / "card.json").read_text())
+    assert [teacher["run"] for teacher in card["teachers"]] == [str(first), str(middle)]
+    assert json.loads((middle / "card.json").read_text())["teachers"][0]["run"] == str(first)
+    assert "teachers" not in json.loads((first / "card.json").read_text())
+    assert asked(out)["init"] == str(middle)
+    assert f"Started from {middle}" in "".join(err.splitlines()) or f"Started from {middle}" in " ".join(err.split())
+    assert {asked(each)["training"]["seed"] for each in (first, middle, out)} == {5}
+    assert {asked(each)["training"]["input_size"] for each in (first, middle, out)} == {16}
+    splits = [json.loads((each / "split.json").read_text()) for each in (first, middle, out)]
+    assert splits[0] == splits[1] == splits[2]
+    before = {each: (each / "tower.safetensors").read_bytes() for each in (first, middle)}
+    code, text, err = run("train", "--resume", out, "--json")
+    assert code == 0, err
+    assert "before this one" not in err
+    assert json.loads(text)["test"] == report["test"]
+    assert {each: (each / "tower.safetensors").read_bytes() for each in before} == before
+
+
+def test_what_was_stopped_between_them_goes_on(
+    run: Run, faces: Path, recipes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, trained = tmp_path / "run", []
+    usual = earlier_runs.train_run
+
+    def once(prepared: Any) -> Any:
+        if trained:
+            raise KeyboardInterrupt
+        trained.append(prepared.folder)
+        return usual(prepared)
+
+    monkeypatch.setattr(earlier_runs, "train_run", once)
+    code, _, _ = run("train", "--data", faces, "--recipe", recipes / "last.toml", "--out", out, *SMALL)
+    assert code != 0
+    assert is_trained(out / "before" / "first", 1)
+    assert not is_trained(out / "before" / "middle", 1)
+    monkeypatch.setattr(earlier_runs, "train_run", usual)
+    code, text, err = run("train", "--resume", out, "--json")
+    assert code == 0, err
+    assert "run 1 of 2" not in err
+    assert "run 2 of 2" in err
+    assert json.loads(text)["epochs"] == 1
+
+
+def test_named_teachers_take_their_place(run: Run, faces: Path, trained: Path, recipes: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    options = ("--recipe", recipes / "last.toml", "--teacher", trained, *SMALL)
+    code, _, err = run("train", "--data", faces, "--out", out, *options)
+    assert code == 0, err
+    assert asked(out)["teachers"] == [str(trained)]
+    assert asked(out)["init"] is None
+    assert not (out / "before").exists()
+
+
+def test_what_is_refused_leaves_nothing_to_resume(run: Run, faces: Path, recipes: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    (recipes / "lost.toml").write_text(f'{PLAIN}\n[before]\nteachers = ["nobody"]\n')
+    (recipes / "circle.toml").write_text(f'{PLAIN}\n[before]\ninit = "{recipes / "circle.toml"}"\n')
+    for recipe, options, why in (
+        ("lost", (), "'nobody'"),
+        ("circle", (), "want each other first"),
+        ("last", ("--emotions", "joy"), "at least two emotions"),
+    ):
+        shared = ("train", "--data", faces, "--recipe", recipes / f"{recipe}.toml", "--out", out, *SMALL)
+        code, _, err = run(*shared, *options)
+        assert code == 2, err
+        assert why in the_error(err)
+        assert not out.exists()
+    code, _, err = run("train", "--data", faces, "--recipe", recipes / "last.toml", "--out", out, *SMALL)
+    assert code == 0, err
+    (out / "before" / "first" / "run.json").unlink()
+    assert "is not a run" in the_error(run("train", "--resume", out)[2])
+
+
+@pytest.mark.parametrize(
+    "table", ['teachers = "compact"', "teachers = [3]", "init = 3", 'surprise = "x"', 'init = ["compact"]']
+)
+def test_a_table_of_another_kind_is_refused(tmp_path: Path, table: str) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(f"{PLAIN}\n[before]\n{table}\n")
+    with pytest.raises(ConfigError, match=r"In the recipe mine\.toml: \[before\]"):
+        read_before(path)
+
+
+def test_what_comes_before_is_named_once(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(f'{PLAIN}\n[before]\nteachers = ["a", "b"]\ninit = "b"\n')
+    assert read_before(path) == Before(("a", "b"), "b")
+    assert read_before(path).recipes == ("a", "b")
+    path.write_text(PLAIN)
+    assert read_before(path).recipes == ()
