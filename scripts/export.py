@@ -23,7 +23,7 @@ def export(
     shipped: bool = typer.Option(
         False, "--shipped", help="Make what comes with the toolkit instead: small, without pictures, with a model card."
     ),
-    references: int = typer.Option(1000, min=1, help="With --shipped: references that its gallery keeps, about."),
+    references: int = typer.Option(2000, min=1, help="With --shipped: references that its gallery keeps, about."),
     max_drop: float = typer.Option(
         1.0, min=0.0, help="With --int8, --fp16 or --shipped: points of validation accuracy that may be lost."
     ),
