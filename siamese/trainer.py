@@ -149,6 +149,11 @@ class Trainer:
         finally:
             if log is not None:
                 log.close()
+        if self.config.seconds is not None and not progress.stopped:
+            self.observer.note(
+                f"The {self.config.epochs} epochs were through after {progress.trained:.0f} of {self.config.seconds:g} "
+                "seconds, so the schedule did not reach its end; give more --epochs."
+            )
         self.fabric.barrier()
         return progress
 

@@ -74,6 +74,11 @@ def test_a_time_budget(run: Run, faces: Path, tmp_path: Path) -> None:
     code, text, err = run(*shared, "--seconds", 0.3, "--json")
     assert code == 0, err
     assert json.loads(text)["stopped"] == "time is up"
+    assert "were through" not in err
+    shared = ("train", "--data", faces, "--epochs", 1, "--out", tmp_path / "short", *SMALL)
+    code, _, err = run(*shared, "--seconds", 10000)
+    assert code == 0, err
+    assert "The 1 epochs were through after 0 of 10000 seconds" in " ".join(err.split())
 
 
 def voted_faces(folder: Path) -> Tuple[Path, Path]:
