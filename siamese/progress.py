@@ -118,3 +118,13 @@ def check_spread(progress: Progress) -> None:
             f"The embedding collapsed: after epoch {row['epoch']} all validation faces have nearly the same vector "
             f"(mean distance {row['spread']:.2g}). Lower --lr, raise the margin, or choose another loss or sampler."
         )
+
+
+def early_note(progress: Progress, config: TrainingConfig) -> str:
+    """What to tell of a time budget that the epochs cut short; nothing where they did not."""
+    if config.seconds is None or progress.stopped:
+        return ""
+    return (
+        f"The {config.epochs} epochs were through after {progress.trained:.0f} of {config.seconds:g} seconds, so the "
+        "schedule did not reach its end; give more --epochs."
+    )

@@ -26,7 +26,7 @@ from siamese.mixing import as_targets, mix
 from siamese.observer import Observer, Silence
 from siamese.precision import choose_precision
 from siamese.processes import make_fabric, pick_device, world_size
-from siamese.progress import Progress, check_finite, check_spread, collapse_note
+from siamese.progress import Progress, check_finite, check_spread, collapse_note, early_note
 from siamese.schedule import Plateau, rate_at
 from siamese.splits import Split, check_trainable
 from siamese.state import read_state, save_state
@@ -149,11 +149,8 @@ class Trainer:
         finally:
             if log is not None:
                 log.close()
-        if self.config.seconds is not None and not progress.stopped:
-            self.observer.note(
-                f"The {self.config.epochs} epochs were through after {progress.trained:.0f} of {self.config.seconds:g} "
-                "seconds, so the schedule did not reach its end; give more --epochs."
-            )
+        if note := early_note(progress, self.config):
+            self.observer.note(note)
         self.fabric.barrier()
         return progress
 
