@@ -71,6 +71,8 @@ def _collect(
         if name in found:
             continue
         teachers, init = _collect(name, (*wanting, recipe), typed, known, folder, found)
+        if _place(folder, name) in [run.folder for run in found.values()]:
+            raise ConfigError(f"The recipe {name} shares its file's name with another that comes before; rename one.")
         options = {**typed, **dict.fromkeys(known), "recipe": name, "teacher": teachers, "init": init}
         stem, config = recipe_from({"recipe": name, "tower": None, **known})
         found[name] = Earlier(name, _place(folder, name), request_from(options, stem, config))

@@ -99,7 +99,12 @@ def test_what_is_refused_leaves_nothing_to_resume(run: Run, faces: Path, recipes
     out = tmp_path / "run"
     (recipes / "lost.toml").write_text(f'{PLAIN}\n[before]\nteachers = ["nobody"]\n')
     (recipes / "circle.toml").write_text(f'{PLAIN}\n[before]\ninit = "{recipes / "circle.toml"}"\n')
+    (recipes / "other").mkdir()
+    (recipes / "other" / "first.toml").write_text(PLAIN)
+    both = f'teachers = ["{recipes / "first.toml"}", "{recipes / "other" / "first.toml"}"]'
+    (recipes / "twins.toml").write_text(f"{PLAIN}\n[before]\n{both}\n")
     for recipe, options, why in (
+        ("twins", (), "shares its file's name"),
         ("lost", (), "'nobody'"),
         ("circle", (), "want each other first"),
         ("last", ("--emotions", "joy"), "at least two emotions"),
