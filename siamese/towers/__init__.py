@@ -1,4 +1,4 @@
-"""The towers by name: the five published systems, any torchvision classifier, and our ``compact`` and ``nano``."""
+"""The towers by name: the five published systems, any torchvision classifier, and our own three."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from galleries.errors import ConfigError, TowerError, unknown_name
 from galleries.images import InputSpec
 from siamese.towers.affectnet_cnn import AffectNetCnnTower
 from siamese.towers.base import Head, Tower, count_multiply_adds, count_parameters
-from siamese.towers.compact import CompactTower
+from siamese.towers.compact import CompactTower, CompactWideTower
 from siamese.towers.fer_cnn import FerCnnTower
 from siamese.towers.liexnet import LiExNetTower
 from siamese.towers.nano import NanoTower
@@ -18,6 +18,7 @@ from siamese.towers.torchvision_tower import TorchvisionTower, torchvision_names
 
 __all__ = [
     "TOWERS",
+    "CompactTower",
     "Head",
     "Tower",
     "count_multiply_adds",
@@ -29,6 +30,7 @@ __all__ = [
 
 TOWERS: dict[str, Callable[..., Tower]] = {
     "compact": CompactTower,
+    "compact_wide": CompactWideTower,
     "nano": NanoTower,
     "siamese": SiameseTower,
     "liexnet": LiExNetTower,
@@ -38,6 +40,7 @@ TOWERS: dict[str, Callable[..., Tower]] = {
 
 _DEFAULT_SPECS: dict[str, InputSpec] = {
     "compact": InputSpec(48, 48, 1),
+    "compact_wide": InputSpec(48, 48, 1),
     "nano": InputSpec(48, 48, 1),
     "siamese": InputSpec(48, 48, 1, "cubic"),
     "liexnet": InputSpec(128, 128, 3, "linear"),

@@ -1,6 +1,8 @@
-"""``compact``, this project's own tower and its default: small, fast, residual."""
+"""``compact``, this project's own tower and its default: small, fast, residual; ``compact_wide`` is larger."""
 
 from __future__ import annotations
+
+from itertools import accumulate
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -109,3 +111,35 @@ class CompactTower(PooledTower):
                 layers.append(ResidualBlock(inside, outside, 2 if block == 0 else 1))
                 inside = outside
         super().__init__(spec, embedding_dim, layers, inside)
+        self.depths = depths
+
+    def stages(self) -> list[list[ResidualBlock]]:
+        """The residual blocks of each stage."""
+        blocks = [layer for layer in self.blocks if isinstance(layer, ResidualBlock)]
+        ends = list(accumulate(self.depths))
+        return [blocks[end - depth : end] for end, depth in zip(ends, self.depths)]
+
+
+class CompactWideTower(CompactTower):
+    """``compact`` with wider stages and a block more: 1.46 million weights and 150 million multiply-adds at 48x48 grey.
+
+    Its channels come in multiples of 16, which CPUs with matrix units (AMX) train at more than twice ``compact``'s
+    multiply-adds a second. A trained ``compact`` grows into one (:func:`siamese.growing.grow`).
+
+    Args:
+        input_spec: 48x48x1 by default; any size from 16x16.
+        embedding_dim: 128 by default.
+        widths: Channels of the stem and of the three stages.
+        depths: Residual blocks in each of the three stages.
+    """
+
+    name = "compact_wide"
+
+    def __init__(
+        self,
+        input_spec: InputSpec | None = None,
+        embedding_dim: int = 128,
+        widths: tuple[int, int, int, int] = (16, 64, 96, 176),
+        depths: tuple[int, int, int] = (2, 2, 2),
+    ) -> None:
+        super().__init__(input_spec, embedding_dim, widths, depths)
