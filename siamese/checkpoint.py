@@ -17,10 +17,16 @@ from torch import Tensor, nn
 from galleries.atomic import sync, write_bytes, write_with
 from galleries.errors import EmotionsError, TowerError
 from galleries.images import InputSpec
-from siamese.towers import Tower, make_tower
+from galleries.shipped import is_shipped, open_shipped
+from siamese.growing import grow
+from siamese.restoring import restore, restore_head
+from siamese.towers import CompactTower, Tower, make_tower
 
 WEIGHTS_FILE = "tower.safetensors"
 CARD_FILE = "card.json"
+HEAD_KEY = "head"
+"""Where the card of what comes with the toolkit holds its softmax head (:func:`siamese.restoring.head_entry`)."""
+
 FORMAT_VERSION = 1
 
 
@@ -92,10 +98,16 @@ def save_checkpoint(
 def load_checkpoint(folder: str | Path) -> Checkpoint:
     """Read a run's tower, checked against its card.
 
+    Args:
+        folder: The run, or ``"pretrained"`` for the tower that comes with the toolkit.
+
     Raises:
         TowerError: A file is missing, damaged, or of another tower; the sentence says which.
+        GalleryError: What comes with the toolkit is missing or damaged.
     """
     folder = Path(folder)
+    if is_shipped(folder):
+        return _load_shipped()
     card = read_card(folder)
     data = read_checked(folder / WEIGHTS_FILE, card["weights"])
     tensors = unpack(data, folder / WEIGHTS_FILE)
@@ -126,6 +138,17 @@ def load_checkpoint(folder: str | Path) -> Checkpoint:
                 f"{value!r}."
             )
     return Checkpoint(tower, head, emotions, card)
+
+
+def _load_shipped() -> Checkpoint:
+    """The tower that comes with the toolkit, and its head where its card has one."""
+    bundle = open_shipped(["cpu"])
+    tower = restore(bundle.encoder.model, bundle.encoder.input_spec, bundle.encoder.name)
+    emotions = tuple(bundle.encoder.emotions)
+    entry = bundle.card.get(HEAD_KEY)
+    return Checkpoint(
+        tower, None if entry is None else restore_head(tower, entry, len(emotions)), emotions, bundle.card
+    )
 
 
 def read_card(folder: Path) -> dict[str, Any]:
@@ -216,12 +239,14 @@ def initialise_from(tower: Tower, folder: str | Path) -> list[str]:
         TowerError: The run cannot be read, or nothing of it fits.
     """
     folder = Path(folder)
-    card = read_card(folder)
-    if card["tower"] != tower.name:
-        raise TowerError(f"{folder} holds a {card['tower']} tower; a {tower.name} tower was to be started from it.")
-    saved = _part(unpack(read_checked(folder / WEIGHTS_FILE, card["weights"]), folder / WEIGHTS_FILE), "tower.")
+    saved = load_checkpoint(folder).tower
+    if saved.name != tower.name:
+        if isinstance(saved, CompactTower) and isinstance(tower, CompactTower):
+            grow(saved, tower)
+            return []
+        raise TowerError(f"{folder} holds a {saved.name} tower; a {tower.name} tower was to be started from it.")
     own = tower.state_dict()
-    fitting = {key: value for key, value in saved.items() if key in own and own[key].shape == value.shape}
+    fitting = {key: value for key, value in saved.state_dict().items() if key in own and own[key].shape == value.shape}
     if not fitting:
         raise TowerError(f"No weight of {folder} fits the {tower.name} tower asked for.")
     with torch.no_grad():

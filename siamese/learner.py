@@ -11,14 +11,20 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from galleries.errors import ConfigError
+from galleries.shipped import is_shipped
 from siamese.checkpoint import initialise_from
 from siamese.config import TrainingConfig
 from siamese.datasets.base import FaceDataset
+from siamese.feeding import PixelFeed
 from siamese.losses import Objective, parse_loss
 from siamese.observer import Observer, Silence
 from siamese.processes import world_size
+from siamese.restoring import settle_norms
 from siamese.splits import Split
 from siamese.towers import Tower, make_tower
+
+_SETTLED = 2048
+"""Training pictures whose statistics a tower from an ONNX file takes."""
 
 
 class Learner(nn.Module):
@@ -83,6 +89,10 @@ def make_learner(
     tower = make_tower(config.tower, None, config.input_size, config.embedding_dim, config.weights)
     if init is not None:
         anew = initialise_from(tower, init)
+        if is_shipped(init):  # its batch norms were folded away
+            some = split.train[:: max(1, len(split.train) // _SETTLED)][:_SETTLED]
+            settle_norms(tower, PixelFeed(dataset, some, tower.input_spec).in_order())
+            tower.train()
         told = f"made anew, since they do not fit: {', '.join(anew)}" if anew else "none is made anew"
         (observer or Silence()).note(f"Started from {init}: its weights are carried over; {told}.")
     objective = Objective(
