@@ -21,8 +21,7 @@ from siamese.curriculum.course import CurriculumObserver
 from siamese.curriculum.stage import StageSetting, run_stage
 from siamese.datasets.base import FaceDataset
 from siamese.feeding import PixelFeed, encode
-from siamese.run import SPLIT_FILE
-from siamese.split_file import trained_ids
+from siamese.lineage import known_pictures
 from siamese.splits import Split
 from siamese.towers import Tower
 from siamese.validation import knn_answers
@@ -104,12 +103,12 @@ def check_unseen(dataset: FaceDataset, run: Path) -> None:
 
     Args:
         dataset: The faces of the folds.
-        run: The tower's, with its split where it has one.
+        run: The tower's, with its split where it has one, or ``"pretrained"``.
 
     Raises:
         DataError: It was trained or validated on some of them.
     """
-    known = len(trained_ids(run / SPLIT_FILE, dataset.name).intersection(dataset.ids))
+    known = len(known_pictures(dataset, run).intersection(dataset.ids))
     if known:
         raise DataError(
             f"{run} was trained or validated on {known} pictures of {dataset.name}, so no fold would test strangers; "

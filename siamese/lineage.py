@@ -1,4 +1,4 @@
-"""What a recipe wants to be trained before it: the runs that teach it, and the one whose weights it starts from."""
+"""What comes before a run: what its recipe wants trained first, and which pictures its teachers and its start know."""
 
 from __future__ import annotations
 
@@ -7,7 +7,11 @@ from pathlib import Path
 from typing import Optional
 
 from galleries.errors import ConfigError
+from galleries.shipped import is_shipped, open_shipped
 from siamese.config import read_recipe
+from siamese.datasets.base import FaceDataset
+from siamese.run import SPLIT_FILE
+from siamese.split_file import trained_ids
 from siamese.state import STATE_FILE, read_state
 
 
@@ -60,3 +64,24 @@ def is_trained(run: Path, epochs: int) -> bool:
         return False
     progress = read_state(run).facts["progress"]
     return bool(progress["stopped"]) or int(progress["epoch"]) >= epochs
+
+
+def known_pictures(dataset: FaceDataset, run: str | Path) -> set[str]:
+    """Ids of a data set's pictures that a run was trained or validated on.
+
+    Args:
+        dataset: Told from others by its name; FER+'s labels leave the pictures of FER-2013 the same.
+        run: Its folder, with its split where it has one, or ``"pretrained"``, which learned from its data set's
+            official parts.
+
+    Raises:
+        SplitError: The run's split is damaged.
+        GalleryError: What comes with the toolkit is missing or damaged.
+    """
+    if not is_shipped(run):
+        return trained_ids(Path(run) / SPLIT_FILE, dataset.name)
+    name = str(open_shipped(["cpu"]).card.get("data", {}).get("name", ""))
+    if name.split("+")[0] != dataset.name.split("+")[0]:
+        return set()
+    parts = dataset.official or ("train",) * len(dataset)
+    return {face_id for face_id, part in zip(dataset.ids, parts) if part != "test"}

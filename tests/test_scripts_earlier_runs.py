@@ -137,3 +137,16 @@ def test_what_comes_before_is_named_once(tmp_path: Path) -> None:
     assert read_before(path).recipes == ("a", "b")
     path.write_text(PLAIN)
     assert read_before(path).recipes == ()
+
+
+def test_a_teacher_that_knows_the_test_pictures_is_told_of(run: Run, faces: Path, tmp_path: Path) -> None:
+    teacher, options = tmp_path / "teacher", ("--data", faces, "--split", "random", *SMALL)
+    recipe = tmp_path / "plain.toml"
+    recipe.write_text(PLAIN)
+    assert run("train", "--recipe", recipe, "--out", teacher, "--seed", 1, *options)[0] == 0
+    for seed, leaking in ((1, False), (2, True)):
+        code, _, err = run(
+            "train", "--recipe", recipe, "--teacher", teacher, "--out", tmp_path / str(seed), "--seed", seed, *options
+        )
+        assert code == 0, err
+        assert ("LEAKING" in err and "of the" in err) == leaking
