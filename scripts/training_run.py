@@ -15,6 +15,7 @@ from emotions_cli import console
 from galleries.errors import ConfigError, EmotionsError, unknown_name
 from siamese.config import TrainingConfig, load_recipe
 from siamese.datasets import FaceDataset
+from siamese.lineage import known_pictures
 from siamese.processes import pick_device
 from siamese.run import RunRequest, data_card, prepare_data
 from siamese.splits import Split, check_trainable
@@ -105,11 +106,12 @@ def prepare_run(
     """Read and split the data, say what was found, and write what a resumed run needs."""
     console.hush_libraries()
     pick_device(device)
-    set_threads(threads)
+    set_up_process(threads)
     config = request.config
     with console.bar("reading pictures") as progress:
         dataset, split = prepare_data(request, folder, progress, resume, keep=console.is_leader())
     check_trainable(dataset, split)
+    split = _with_inheritance(dataset, split, request)
     if not resume and console.is_leader():
         request.save(folder)
     describe_data(dataset, split, json)
@@ -117,8 +119,25 @@ def prepare_run(
     return PreparedRun(folder, request, config, dataset, split, device, resume and began, json)
 
 
-def set_threads(threads: Optional[int]) -> None:
-    """Let PyTorch use so many CPU threads; None leaves it its choice."""
+def _with_inheritance(dataset: FaceDataset, split: Split, request: RunRequest) -> Split:
+    """The split, its notes saying how many test pictures the teachers and the start have learned from."""
+    tested = {dataset.ids[int(row)] for row in split.test}
+    notes = []
+    for run in dict.fromkeys(filter(None, (request.init, *request.teachers))):
+        known = len(tested & known_pictures(dataset, run))
+        if known:
+            notes.append(
+                f"LEAKING: {run} has learned from {known} of the {len(tested)} test pictures, so the test says less of "
+                "pictures nobody has seen; give the split that it was trained with."
+            )
+    return replace(split, notes=(*split.notes, *notes))
+
+
+def set_up_process(threads: Optional[int]) -> None:
+    """Let PyTorch use so many CPU threads (None leaves it its choice) and keep the memory it frees."""
+    from siamese.memory import keep_memory
+
+    keep_memory()
     if threads is None:
         return
     import torch
@@ -231,6 +250,6 @@ __all__ = [
     "refusal_leaves_nothing",
     "resume_command",
     "run_stem",
-    "set_threads",
+    "set_up_process",
     "train_run",
 ]
