@@ -41,7 +41,7 @@ def train(
         None, help="none; training: no copies and conflicting labels in training; held-out: none of the test's either."
     ),
     teacher: Optional[List[Path]] = typer.Option(
-        None, help="A run whose tower teaches this one; name the option again for several."
+        None, help="A run whose tower teaches this one, or 'pretrained'; name the option again for several."
     ),
     distil_weight: Optional[float] = typer.Option(None, help="Share of the teachers in the cross-entropy, 0-1."),
     distil_temperature: Optional[float] = typer.Option(None, help="How soft their answers are, from 1."),

@@ -24,7 +24,7 @@ Data = Annotated[
 TowerName = Annotated[
     Optional[str],
     typer.Option(
-        help="compact, nano, siamese, liexnet, affectnet_cnn, fer_cnn, mobilenet_v2 or any torchvision classifier."
+        help="compact, compact_wide, nano, siamese, liexnet, affectnet_cnn, fer_cnn or a torchvision classifier."
     ),
 ]
 Recipe = Annotated[
@@ -43,7 +43,10 @@ Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 Seed = Annotated[Optional[int], typer.Option(help="Of everything random.")]
 Format = Annotated[Optional[str], typer.Option(help="Force the data set's layout (see emotions data --help).")]
 FerPlus = Annotated[Optional[Path], typer.Option(help="FER+'s fer2013new.csv, laid over FER-2013.")]
-Init = Annotated[Optional[Path], typer.Option(help="Start from the weights of this run, where they fit.")]
+Init = Annotated[
+    Optional[Path],
+    typer.Option(help="Start from this run's weights, where they fit, or 'pretrained': the one that comes along."),
+]
 Threads = Annotated[Optional[int], typer.Option(help="CPU threads. [default: PyTorch's choice]")]
 Thumbnails = Annotated[bool, typer.Option(help="Keep a 48x48 picture of each reference in the gallery, as evidence.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
