@@ -61,8 +61,7 @@ def ship(asked: ShipRequest) -> Dict[str, Any]:
 
     require("torch", "train")
     require("sklearn", "eval")
-    from siamese.checkpoint import HEAD_KEY, load_checkpoint
-    from siamese.restoring import head_entry
+    from siamese.checkpoint import load_checkpoint
 
     checkpoint = load_checkpoint(asked.run)
     whole = Gallery.load(asked.run / "gallery")
@@ -86,10 +85,7 @@ def ship(asked: ShipRequest) -> Dict[str, Any]:
         **_test(checkpoint, (whole, full), (gallery, small), dataset, split, validation),
     }
     checked = {**difference, "validation": validation}
-    card = {**_without_places(checkpoint.card), "shipped": facts}
-    if checkpoint.head is not None:
-        card[HEAD_KEY] = head_entry(checkpoint.head)
-    files = _write(asked.out or FOLDER, gallery, small, card, checked)
+    files = _write(asked.out or FOLDER, gallery, small, {**_without_places(checkpoint.card), "shipped": facts}, checked)
     return {"shipped": str(asked.out or FOLDER), "tower": small.name, **facts, "files": files}
 
 

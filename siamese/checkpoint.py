@@ -19,14 +19,11 @@ from galleries.errors import EmotionsError, TowerError
 from galleries.images import InputSpec
 from galleries.shipped import is_shipped, open_shipped
 from siamese.growing import grow
-from siamese.restoring import restore, restore_head
+from siamese.restoring import restore
 from siamese.towers import CompactTower, Tower, make_tower
 
 WEIGHTS_FILE = "tower.safetensors"
 CARD_FILE = "card.json"
-HEAD_KEY = "head"
-"""Where the card of what comes with the toolkit holds its softmax head (:func:`siamese.restoring.head_entry`)."""
-
 FORMAT_VERSION = 1
 
 
@@ -141,14 +138,10 @@ def load_checkpoint(folder: str | Path) -> Checkpoint:
 
 
 def _load_shipped() -> Checkpoint:
-    """The tower that comes with the toolkit, and its head where its card has one."""
+    """The tower that comes with the toolkit; its head is not kept."""
     bundle = open_shipped(["cpu"])
     tower = restore(bundle.encoder.model, bundle.encoder.input_spec, bundle.encoder.name)
-    emotions = tuple(bundle.encoder.emotions)
-    entry = bundle.card.get(HEAD_KEY)
-    return Checkpoint(
-        tower, None if entry is None else restore_head(tower, entry, len(emotions)), emotions, bundle.card
-    )
+    return Checkpoint(tower, None, tuple(bundle.encoder.emotions), bundle.card)
 
 
 def read_card(folder: Path) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Optional
 
@@ -56,14 +56,27 @@ class Teachers(nn.Module):
         self.requires_grad_(False).eval()
 
     @classmethod
-    def load(cls, runs: Sequence[str | Path], emotions: Sequence[str]) -> Teachers:
+    def load(
+        cls,
+        runs: Sequence[str | Path],
+        emotions: Sequence[str],
+        fit: Optional[Callable[[Checkpoint], Checkpoint]] = None,
+    ) -> Teachers:
         """Read the runs.
+
+        Args:
+            runs: Their folders, or ``"pretrained"``.
+            emotions: The student's, in its order.
+            fit: Gives a tower without a head one of these emotions (:func:`siamese.fitted_head.with_fitted_head`).
 
         Raises:
             TowerError: A run is missing or damaged.
             ConfigError: As for the class.
         """
-        return cls([load_checkpoint(run) for run in runs], [str(run) for run in runs], emotions)
+        checkpoints = [load_checkpoint(run) for run in runs]
+        if fit is not None:
+            checkpoints = [fit(found) if found.head is None else found for found in checkpoints]
+        return cls(checkpoints, [str(run) for run in runs], emotions)
 
     def about(self) -> list[dict[str, str]]:
         """Who they are, as plain values: run, tower, and the checksum of its weights."""

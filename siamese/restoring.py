@@ -6,7 +6,7 @@ gives it the statistics of pictures again, without which the first step of train
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -86,28 +86,6 @@ def _same(value: Array, own: Tensor) -> Tensor:
     if tuple(value.shape) != tuple(own.shape):
         raise ValueError(f"weights of the shape {tuple(value.shape)}, not {tuple(own.shape)}")
     return torch.from_numpy(np.array(value))
-
-
-def restore_head(tower: Tower, entry: Mapping[str, Any], n_classes: int) -> nn.Module:
-    """The softmax head that a card carries (:func:`head_entry`).
-
-    Raises:
-        TowerError: It does not fit.
-    """
-    head = tower.make_head(n_classes)
-    try:
-        values = {key: torch.tensor(entry[key.split(".")[-1]], dtype=torch.float32) for key in head.state_dict()}
-        head.load_state_dict(values)
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise TowerError(
-            f"The card's softmax head does not fit the {tower.name} tower ({first_line(error)})."
-        ) from error
-    return head.eval()
-
-
-def head_entry(head: nn.Module) -> dict[str, Any]:
-    """A softmax head as plain numbers for a card: ``weight`` (n_classes, D) and ``bias`` (n_classes,)."""
-    return {key.split(".")[-1]: value.tolist() for key, value in head.state_dict().items()}
 
 
 def settle_norms(tower: Tower, batches: Iterable[Tensor]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any, Optional, Sequence
 
@@ -20,6 +21,7 @@ from siamese.datasets.base import FaceDataset
 from siamese.distillation import Teachers, ask_once, check_same
 from siamese.epoch_plan import plan_epoch
 from siamese.feeding import PixelFeed
+from siamese.fitted_head import with_fitted_head
 from siamese.history import HISTORY_FILE, TensorBoardLog, history_csv
 from siamese.learner import Learner, make_learner, make_optimizer, weight_average
 from siamese.mixing import as_targets, mix
@@ -30,7 +32,7 @@ from siamese.progress import Progress, check_finite, check_spread, collapse_note
 from siamese.schedule import Plateau, rate_at
 from siamese.splits import Split, check_trainable
 from siamese.state import read_state, save_state
-from siamese.validation import Validation, Validator, collapse
+from siamese.validation import Validator, collapse
 
 
 class Trainer:
@@ -46,7 +48,7 @@ class Trainer:
         init: A run whose weights to start from, or None.
         card: What the checkpoint's card says besides (data, split, recipe).
         resume: Take up the state in ``out``, and the number format that the run began with.
-        teachers: Runs whose towers teach this one, of the same emotions and with softmax heads.
+        teachers: Runs whose towers teach this one; with a softmax head of the same emotions, or one is fitted.
 
     Raises:
         TrainingError: There is no state to resume, or it does not fit.
@@ -76,7 +78,8 @@ class Trainer:
         self.progress = Progress()
         self.plateau = Plateau(config)
         saved = read_state(out) if resume else None
-        self.teachers = Teachers.load(teachers, dataset.emotions) if teachers else None
+        fit = partial(with_fitted_head, dataset=dataset, rows=split.train, label_smoothing=config.label_smoothing)
+        self.teachers = Teachers.load(teachers, dataset.emotions, fit) if teachers else None
         self.lessons: Optional[Tensor] = None
         self.learner = make_learner(dataset, split, config, init, self.observer, self.teachers is not None)
         self.feed = PixelFeed(dataset, split.train, self.learner.tower.input_spec)
@@ -191,7 +194,7 @@ class Trainer:
             row["train_seconds"] = trained
         if self.fabric.is_global_zero and math.isfinite(row["loss"]):
             best = self.best_of_now
-            row.update(_validation_row(self.validator(best.tower, best.head, self.fabric.device)))
+            row.update(self.validator(best.tower, best.head, self.fabric.device).row())
             assert self.learner.latest is not None
             latest = self.learner.latest.float().cpu().numpy()
             row["train_spread"], row["train_collapsed"] = collapse(latest, self.learner.tower.metric)
@@ -290,10 +293,3 @@ class Trainer:
         if self.teachers is not None:
             about["teachers"] = self.teachers.about()
         save_checkpoint(self.out, best.tower, best.head, self.dataset.emotions, about)
-
-
-def _validation_row(validation: Validation) -> dict[str, Any]:
-    row: dict[str, Any] = {"val_knn": validation.knn}
-    if validation.softmax is not None:
-        row["val_softmax"] = validation.softmax
-    return {**row, "spread": validation.spread, "collapsed": validation.collapsed}

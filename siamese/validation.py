@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Optional
+from typing import Any, Optional
 
 import numpy as np
 import torch
@@ -32,6 +32,11 @@ class Validation:
     softmax: Optional[float]
     spread: float
     collapsed: bool
+
+    def row(self) -> dict[str, Any]:
+        """Its part of an epoch's row."""
+        softmax = {} if self.softmax is None else {"val_softmax": self.softmax}
+        return {"val_knn": self.knn, **softmax, "spread": self.spread, "collapsed": self.collapsed}
 
 
 def reference_sample(labels: NDArray[np.int64], limit: Optional[int], rng: np.random.Generator) -> NDArray[np.int64]:

@@ -10,14 +10,14 @@ import torch
 from tiny_faces import EMOTIONS, tiny_config, tiny_dataset, tiny_split
 
 from galleries.encoder import OnnxEncoder
-from galleries.errors import ConfigError, TowerError
+from galleries.errors import TowerError
 from galleries.images import InputSpec
 from galleries.shipped import NAME, open_shipped
 from siamese.checkpoint import initialise_from, load_checkpoint
 from siamese.export import export_onnx
 from siamese.learner import make_learner
 from siamese.quantise import store_halves
-from siamese.restoring import head_entry, restore, restore_head, settle_norms
+from siamese.restoring import restore, settle_norms
 from siamese.towers import Tower, make_tower
 
 
@@ -96,22 +96,11 @@ def test_another_architecture_is_refused(tmp_path: Path) -> None:
         restore(encoder.model, encoder.input_spec, "siamese")
 
 
-def test_a_head_comes_back_from_a_card() -> None:
-    tower = lived("nano")
-    head = tower.make_head(3)
-    entry = head_entry(head)
-    assert (len(entry["weight"]), len(entry["weight"][0]), len(entry["bias"])) == (3, 8, 3)
-    found = restore_head(tower, entry, 3)
-    assert all(torch.equal(value, head.state_dict()[key]) for key, value in found.state_dict().items())
-    for damaged in ({}, {**entry, "bias": [0.0]}, {**entry, "weight": [[1.0, "x"]]}, {**entry, "bias": None}):
-        with pytest.raises(TowerError, match="The card's softmax head does not fit the nano tower"):
-            restore_head(tower, damaged, 3)
-
-
 def test_what_comes_along_is_a_checkpoint() -> None:
     bundle = open_shipped(["cpu"])
     found = load_checkpoint(NAME)
     assert found.emotions == tuple(bundle.encoder.emotions)
+    assert found.head is None
     assert found.card["shipped"]["references"] == len(bundle.gallery)
     faces = pictures(1, 4, 48)
     expected = bundle.encoder.encode(faces.numpy())
@@ -136,5 +125,3 @@ def test_a_run_starts_from_what_comes_along() -> None:
         torch.testing.assert_close(learner.tower.eval()(faces), shipped(faces), atol=1e-3, rtol=1e-3)
     with pytest.raises(TowerError, match=r"cannot grow|was to be started from it"):
         make_learner(dataset, tiny_split(dataset), tiny_config(), Path(NAME))
-    with pytest.raises(ConfigError, match="needs cross-entropy"):
-        make_learner(dataset, tiny_split(dataset), tiny_config(loss="supcon", monitor="softmax"))
