@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
-import multiprocessing
 import statistics
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
 from typing import Any, Callable, Optional
 
 import numpy as np
@@ -18,7 +14,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from galleries.errors import ConfigError, TrainingError
+from galleries.errors import ConfigError
 from siamese.config import TrainingConfig
 from siamese.losses import CROSS_ENTROPY, MINED, parse_loss
 from siamese.training import Trainer, make_optimizer
@@ -76,13 +72,6 @@ class BareLoop:
         self.learner = copy.deepcopy(trainer.learner).train().to(memory_format=torch.channels_last)
         self.optimizer = make_optimizer(self.learner, self.config)
 
-    def speed(self, batches: Sequence[NDArray[np.int64]]) -> float:
-        """Train on some batches; pictures a second."""
-        began = time.perf_counter()
-        for rows in batches:
-            self.step(rows)
-        return sum(map(len, batches)) / (time.perf_counter() - began)
-
     def step(self, rows: NDArray[np.int64]) -> None:
         """Train on the batch of these rows, at the configuration's rate."""
         chosen = torch.from_numpy(rows)
@@ -115,54 +104,11 @@ class BareLoop:
         return loss
 
 
-class BareProcess:
-    """A bare loop in a process of its own, which has its memory as the system gives it to everyone.
-
-    Args:
-        loop: On the CPU; it is copied.
-    """
-
-    def __init__(self, loop: BareLoop) -> None:
-        context = multiprocessing.get_context("spawn")
-        self.connection, theirs = context.Pipe()
-        self.process = context.Process(target=_serve, args=(loop, theirs, torch.get_num_threads()), daemon=True)
-        self.process.start()
-        theirs.close()
-
-    def speed(self, batches: Sequence[NDArray[np.int64]]) -> float:
-        """As :meth:`BareLoop.speed`, while this process waits.
-
-        Raises:
-            TrainingError: The process has ended.
-        """
-        try:
-            self.connection.send(list(batches))
-            return float(self.connection.recv())
-        except (EOFError, OSError) as error:
-            raise TrainingError(
-                "The bare loop's process ended (out of memory?); give a smaller --batch-size."
-            ) from error
-
-    def close(self) -> None:
-        """End the process."""
-        self.connection.close()
-        self.process.join()
-
-
-def _serve(loop: BareLoop, connection: Connection, threads: int) -> None:
-    torch.set_num_threads(threads)
-    loop = copy.deepcopy(loop)  # out of the memory that both processes share
-    with contextlib.suppress(EOFError):
-        while True:
-            connection.send(loop.speed(connection.recv()))
-
-
 def benchmark_training(
     trainer: Trainer,
     rounds: int = 5,
     steps: int = 10,
     progress: Optional[Callable[[int, int], None]] = None,
-    apart: bool = False,
 ) -> TrainingSpeed:
     """Time the toolkit's step and the bare one in turns, so that a busy machine slows both.
 
@@ -173,12 +119,6 @@ def benchmark_training(
         rounds: Pairs of measurements.
         steps: Steps in each.
         progress: Called with (done, total) rounds.
-        apart: Whether the bare loop has a process of its own: where this one keeps its memory
-            (:mod:`siamese.memory`), a loop by hand would not. For CPUs.
-
-    Raises:
-        ConfigError: ``rounds`` or ``steps`` is below 1.
-        TrainingError: The bare loop's process has ended.
     """
     config: TrainingConfig = trainer.config
     size = min(config.batch_size, len(trainer.feed))
@@ -194,26 +134,30 @@ def benchmark_training(
     def plan(count: int) -> list[NDArray[np.int64]]:
         return [rng.choice(pool, size, replace=False) for _ in range(count)]
 
+    def run_bare(batches: list[NDArray[np.int64]]) -> float:
+        began = time.perf_counter()
+        for rows in batches:
+            bare.step(rows)
+        return len(batches) * size / (time.perf_counter() - began)
+
     def run_toolkit(batches: list[NDArray[np.int64]]) -> float:
         began = time.perf_counter()
         for images, rows in trainer.feed.batches(batches):
             trainer.step(images, rows, generator, config.lr)
         return len(batches) * size / (time.perf_counter() - began)
 
+    run_bare(plan(3))
+    run_toolkit(plan(3))
     measured: list[tuple[float, float]] = []
-    with contextlib.ExitStack() as stack:
-        loop = stack.enter_context(contextlib.closing(BareProcess(bare))) if apart else bare
-        loop.speed(plan(3))
-        run_toolkit(plan(3))
-        for turn in range(rounds):
-            batches = plan(steps)
-            if turn % 2:
-                slow = loop.speed(batches)
-                measured.append((run_toolkit(batches), slow))
-            else:
-                measured.append((run_toolkit(batches), loop.speed(batches)))
-            if progress is not None:
-                progress(turn + 1, rounds)
+    for turn in range(rounds):
+        batches = plan(steps)
+        if turn % 2:
+            slow = run_bare(batches)
+            measured.append((run_toolkit(batches), slow))
+        else:
+            measured.append((run_toolkit(batches), run_bare(batches)))
+        if progress is not None:
+            progress(turn + 1, rounds)
     return TrainingSpeed(
         statistics.median(toolkit for toolkit, _ in measured),
         statistics.median(bare_speed for _, bare_speed in measured),

@@ -67,8 +67,7 @@ def training(
     """Training throughput against a bare PyTorch loop over the same tensors, network and precision.
 
     The two take turns, so that other work on the machine slows both. The toolkit's side includes reading batches,
-    augmentation and weight averaging; the bare loop has none of them. On a CPU it runs in a process of its own, which
-    does not keep its memory from step to step as the toolkit's does.
+    augmentation and weight averaging; the bare loop has none of them.
     """
     require("torch", "train")
     from emotions_cli.training_run import find_config, prepare_run
@@ -83,8 +82,7 @@ def training(
         run = prepare_run(request, Path(folder), device, threads, resume=False, json=True)
         trainer = Trainer(run.dataset, run.split, config, Path(folder), device)
         with console.bar("measuring") as progress:
-            apart = trainer.fabric.device.type == "cpu"
-            speed = benchmark_training(trainer, rounds, steps, progress, apart)
+            speed = benchmark_training(trainer, rounds, steps, progress)
     if json:
         console.print_json(speed.to_json())
         return

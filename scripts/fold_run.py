@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, List, Optional, Sequence
 
 from emotions_cli import console
 from emotions_cli.curriculum_progress import CurriculumTerminal, stage_bar
-from emotions_cli.training_run import refusal_leaves_nothing, set_up_process
+from emotions_cli.training_run import refusal_leaves_nothing, set_threads
 from siamese.curriculum.stage import StageSetting
 from siamese.datasets import load_dataset
 from siamese.processes import pick_device
@@ -35,7 +35,7 @@ def run(
 
     console.hush_libraries()
     pick_device(device)
-    set_up_process(threads)
+    set_threads(threads)
     with refusal_leaves_nothing(folder, RUN_FILE, resume):
         with console.bar("reading pictures") as progress:
             dataset = load_dataset(request.data, request.format, progress=progress)

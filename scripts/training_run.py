@@ -106,7 +106,7 @@ def prepare_run(
     """Read and split the data, say what was found, and write what a resumed run needs."""
     console.hush_libraries()
     pick_device(device)
-    set_up_process(threads)
+    set_threads(threads)
     config = request.config
     with console.bar("reading pictures") as progress:
         dataset, split = prepare_data(request, folder, progress, resume, keep=console.is_leader())
@@ -133,11 +133,8 @@ def _with_inheritance(dataset: FaceDataset, split: Split, request: RunRequest) -
     return replace(split, notes=(*split.notes, *notes))
 
 
-def set_up_process(threads: Optional[int]) -> None:
-    """Let PyTorch use so many CPU threads (None leaves it its choice) and keep the memory it frees."""
-    from siamese.memory import keep_memory
-
-    keep_memory()
+def set_threads(threads: Optional[int]) -> None:
+    """Let PyTorch use so many CPU threads; None leaves it its choice."""
     if threads is None:
         return
     import torch
@@ -250,6 +247,6 @@ __all__ = [
     "refusal_leaves_nothing",
     "resume_command",
     "run_stem",
-    "set_up_process",
+    "set_threads",
     "train_run",
 ]

@@ -9,8 +9,8 @@ import pytest
 import torch
 from tiny_faces import tiny_config, tiny_dataset, tiny_split
 
-from eval.training_benchmark import BareLoop, BareProcess, benchmark_training
-from galleries.errors import ConfigError, TrainingError
+from eval.training_benchmark import BareLoop, benchmark_training
+from galleries.errors import ConfigError
 from siamese.augment import Augmentation
 from siamese.training import Trainer
 
@@ -46,10 +46,9 @@ def test_both_loops_make_the_same_step(options: dict[str, Any], tmp_path: Path) 
     assert moved > 10
 
 
-@pytest.mark.parametrize("apart", [False, True])
-def test_a_small_benchmark_runs(apart: bool, tmp_path: Path) -> None:
+def test_a_small_benchmark_runs(tmp_path: Path) -> None:
     told: list[tuple[int, int]] = []
-    speed = benchmark_training(trainer_for(tmp_path), 3, 2, lambda done, total: told.append((done, total)), apart)
+    speed = benchmark_training(trainer_for(tmp_path), 3, 2, lambda done, total: told.append((done, total)))
     assert told == [(1, 3), (2, 3), (3, 3)]
     assert len(speed.ratios) == 3
     assert min(speed.ratios) > 0
@@ -59,17 +58,6 @@ def test_a_small_benchmark_runs(apart: bool, tmp_path: Path) -> None:
     assert plain["ratio"] == speed.ratio
     assert plain["toolkit"] > 0
     assert not list(tmp_path.iterdir())  # measuring leaves nothing behind
-
-
-def test_a_bare_loop_apart_trains_on_what_it_is_told(tmp_path: Path) -> None:
-    trainer = trainer_for(tmp_path)
-    loop = BareLoop(trainer, trainer.feed.pixels(np.arange(42)), torch.from_numpy(trainer.feed.labels))
-    apart = BareProcess(loop)
-    assert apart.speed([np.arange(14)]) > 0
-    with pytest.raises(TrainingError, match="process ended"):
-        apart.speed([np.array([99])])  # no such picture
-    apart.close()
-    assert not apart.process.is_alive()
 
 
 def test_a_batch_larger_than_the_data_is_cut(tmp_path: Path) -> None:
