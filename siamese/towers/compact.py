@@ -123,8 +123,7 @@ class CompactTower(PooledTower):
 class CompactWideTower(CompactTower):
     """``compact`` with wider stages and a block more: 1.46 million weights and 150 million multiply-adds at 48x48 grey.
 
-    Its channels come in multiples of 16, which CPUs with matrix units (AMX) train at more than twice ``compact``'s
-    multiply-adds a second. A trained ``compact`` grows into one (:func:`siamese.growing.grow`).
+    A trained ``compact`` grows into one (:func:`siamese.growing.grow`).
 
     Args:
         input_spec: 48x48x1 by default; any size from 16x16.
