@@ -62,7 +62,7 @@ def open_set(
     """Ask a gallery without some emotions about pictures of all, and see which it finds strange.
 
     Scheirer et al., "Toward Open Set Recognition", 2013. The gallery itself is left as it is; the search among what
-    remains is exact.
+    remains is exact, and none counts as nearer.
 
     Args:
         gallery: The references.

@@ -74,7 +74,7 @@ def study_without(
     draws: Bootstrap,
     weights: str = "distance",
 ) -> ClassStudy:
-    """Leave classes out of the references and the queries.
+    """Leave classes out of the references and the queries; before and after, all references count as they are.
 
     Args:
         gallery: The references.
@@ -97,7 +97,7 @@ def study_without(
             f"{', '.join(names)} was to be left out of a gallery of {', '.join(gallery.emotions)}; choose from these, "
             "and leave two or more that are asked about."
         )
-    distances, indices = gallery.kneighbors(vectors, n_neighbors)
+    distances, indices = gallery.kneighbors(vectors, n_neighbors, emphasis={})
     answers = decided(distances, gallery.labels[indices], len(gallery.emotions), weights)
     before = [gallery.emotions[winner] for winner in answers]
     after = _without(gallery, vectors[kept], others, n_neighbors, weights)

@@ -160,7 +160,7 @@ def calibrate(
             "or a larger error."
         )
     distances = gallery.mean_distances(vectors, NEAREST)
-    scores = conformal_scores(distances)[np.arange(len(labels)), labels]
+    scores = conformal_scores(distances / _factors(gallery))[np.arange(len(labels)), labels]
     thresholds = {name: conformal_quantile(scores[labels == label], error) for name, label in places.items()}
     shares = gallery.predict_proba(vectors, n_neighbors, weights)
     right = shares.argmax(axis=1) == labels
@@ -212,7 +212,7 @@ def decisions(
     if fitted is None:
         raise GalleryError("The gallery is not calibrated; do so with: emotions gallery calibrate.")
     distances = gallery.mean_distances(vectors, NEAREST)
-    scores = conformal_scores(distances)
+    scores = conformal_scores(distances / _factors(gallery))
     loosest = max(fitted.thresholds.values())
     limits = np.array([fitted.thresholds.get(name, loosest) for name in gallery.emotions])
     if shares is None:
@@ -224,6 +224,11 @@ def decisions(
         kept, unknown, why = _decide(gallery.emotions, distances[i], scores[i], limits, fitted.distance)
         found.append(Decision(kept, unknown, probability, why, winner))
     return found
+
+
+def _factors(gallery: Gallery) -> NDArray[np.float64]:
+    """How many times nearer each emotion counts, float64 (C,): :mod:`galleries.emphasis`."""
+    return np.array([gallery.emphasis.get(name, 1.0) for name in gallery.emotions])
 
 
 def _decide(

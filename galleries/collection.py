@@ -7,27 +7,26 @@ are removed; its *index* is its place in ``references``, and moves up.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple, Type, TypeVar, Union
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, Type, TypeVar, Union
 
 import numpy as np
 from numpy.typing import NDArray
 
 from galleries.by_emotion import ByEmotion
 from galleries.calibration import Calibration
+from galleries.emphasis import check_factors
 from galleries.encoder import OnnxEncoder, TowerCard, TowerIdentity
 from galleries.errors import EncoderMismatch, GalleryError
 from galleries.evidence import Reference
+from galleries.felt import Nearer
 from galleries.index import VectorIndex
 from galleries.kinds import kind_for
 from galleries.layout import Description, check_thumbnails
 from galleries.log import Change, LogEntry
-from galleries.personal import Own
 from galleries.recall import Recall, measure_recall
-from galleries.references import References
+from galleries.references import Column, References, columns
 from galleries.vectors import Vectors
-from galleries.vocabulary import canonical
 
-Column = Optional[Sequence[Optional[str]]]
 C = TypeVar("C", bound="Collection")
 
 
@@ -45,6 +44,7 @@ class Collection:
         tower_onnx: The tower's ONNX file as bytes, or None; see :meth:`attach_tower`.
         log: What each save changed, the oldest first.
         calibration: When to say unknown, or None; it stays when references change, for the faces it was fitted on.
+        emphasis: How many times nearer the references of some emotions count, above 1; see :mod:`galleries.emphasis`.
         recall: How often an approximate index finds the nearest, as last measured, or None.
     """
 
@@ -66,16 +66,23 @@ class Collection:
         self.log: Tuple[LogEntry, ...] = ()
         self.calibration: Optional[Calibration] = None
         self.recall: Optional[Recall] = None
+        self.emphasis: Dict[str, float] = {}
         self._changes: List[Change] = []  # since this was loaded, built or saved
         self._set_references(references)
 
     def _set_references(self, references: Iterable[Reference]) -> None:
         self.references: References = References.of(references)
         self._by_emotion: Optional[ByEmotion] = None  # made when first asked for
-        self._by_person: Dict[str, Own] = {}  # likewise
+        self._by_person: Dict[str, Nearer] = {}  # likewise
         self.emotions: Tuple[str, ...]
         self.labels: NDArray[np.int64]
         self.emotions, self.labels = self.references.labels()
+        self._set_emphasis({name: self.emphasis[name] for name in self.emotions if name in self.emphasis})
+
+    def _set_emphasis(self, factors: Mapping[str, float]) -> None:
+        check_factors(factors)
+        self.emphasis = {name: float(factor) for name, factor in sorted(factors.items()) if factor != 1}
+        self._emphasised: Optional[Nearer] = None  # made when first asked for
 
     @classmethod
     def build(
@@ -168,7 +175,14 @@ class Collection:
     def _describe(self) -> Description:
         counts = dict(zip(self.emotions, np.bincount(self.labels, minlength=len(self.emotions)).tolist()))
         return Description(
-            self.metric, self.index, self.tower, counts, self._next_number, self._index.dead, self.recall
+            self.metric,
+            self.index,
+            self.tower,
+            counts,
+            self._next_number,
+            self._index.dead,
+            self.recall,
+            self.emphasis,
         )
 
     def measure_recall(self, k: int = 5, queries: int = 256, seed: int = 0) -> Recall:
@@ -258,40 +272,3 @@ def check_width(vectors: Vectors, tower: TowerCard) -> None:
         )
     if len(shape) != 2:
         raise GalleryError(f"Vectors of shape {shape} were given; (B, {tower.embedding_dim}) was expected.")
-
-
-def columns(
-    size: int,
-    first: int,
-    emotions: Sequence[str],
-    sources: Optional[Sequence[str]],
-    subjects: Column,
-    sequences: Column,
-) -> List[Reference]:
-    """References of columns, checked; arguments as in :meth:`Collection.build`.
-
-    Args:
-        size: How many vectors there are.
-        first: The first one's number, for those without a source.
-        emotions: One for each, in any spelling.
-        sources: One for each, or None.
-        subjects: One for each, or None.
-        sequences: One for each, or None.
-
-    Raises:
-        GalleryError: Columns that differ in length.
-        DataError: An emotion's name without a letter or digit.
-    """
-    given = {"emotions": emotions, "sources": sources, "subjects": subjects, "sequences": sequences}
-    for name, column in given.items():
-        if column is not None and len(column) != size:
-            raise GalleryError(f"{len(column)} {name} were given for {size} vectors; give one for each.")
-    names = {name: canonical(name) for name in set(emotions)}
-    none: Sequence[Optional[str]] = [None] * size
-    where = sources if sources is not None else [f"reference:{number}" for number in range(first, first + size)]
-    return [
-        Reference(names[emotion], str(source), subject, sequence)
-        for emotion, source, subject, sequence in zip(
-            emotions, where, none if subjects is None else subjects, none if sequences is None else sequences
-        )
-    ]

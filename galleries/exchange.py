@@ -26,7 +26,7 @@ def export_parquet(gallery: Gallery, path: Union[str, Path]) -> None:
 
     The columns are ``number`` (int64), ``emotion``, ``source``, ``subject``, ``sequence`` (text) and ``vector``
     (float32 list of fixed length), and ``thumbnail`` (binary) where the gallery has thumbnails. The tower itself, the
-    log and the calibration do not come along.
+    log, the calibration and what is emphasised do not come along.
 
     Raises:
         MissingExtra: pyarrow is not installed.

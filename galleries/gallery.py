@@ -14,52 +14,23 @@ from numpy.typing import NDArray
 from galleries.calibration import decisions
 from galleries.errors import GalleryError
 from galleries.evidence import Neighbour, PersonalVote, Prediction, Reference
-from galleries.personal import PERSONAL_WEIGHT, Own, check_weight, nearest_felt
-from galleries.saved import SavedCollection
-from galleries.vectors import Vectors, check_k, usable
+from galleries.felt import nearest_felt
+from galleries.personal import PERSONAL_WEIGHT, check_weight
+from galleries.searchable import DEFAULT_NEIGHBORS, SearchableCollection
+from galleries.vectors import Vectors, check_k
 from galleries.voting import decide, vote, vote_alone
 
 __all__ = ["DEFAULT_NEIGHBORS", "Gallery", "Neighbour", "Prediction", "Reference"]
 
-DEFAULT_NEIGHBORS = 5
-"""Neighbours that vote unless told otherwise, as in scikit-learn's classifier."""
 
-
-class Gallery(SavedCollection):
+class Gallery(SearchableCollection):
     """Reference faces as vectors, searchable.
 
     Make one with ``Gallery.build`` or ``Gallery.load``; ``len(gallery)`` is the number of references. What it holds
     (``references``, ``emotions``, ``labels``, ``tower`` …) stands in :class:`galleries.collection.Collection`, how it
     is changed in :class:`galleries.changing.ChangingCollection`, how it is kept in
-    :class:`galleries.saved.SavedCollection`.
+    :class:`galleries.saved.SavedCollection`, how it is searched in :class:`galleries.searchable.SearchableCollection`.
     """
-
-    def kneighbors(
-        self,
-        vectors: Vectors,
-        n_neighbors: int = DEFAULT_NEIGHBORS,
-        *,
-        fingerprint: Optional[str] = None,
-        candidates: Optional[NDArray[np.int64]] = None,
-    ) -> Tuple[Vectors, NDArray[np.int64]]:
-        """The nearest references of each vector.
-
-        Args:
-            vectors: float32 (B, D).
-            n_neighbors: 1 … ``len(gallery)``.
-            fingerprint: The tower the vectors come from, to be checked.
-            candidates: As of :meth:`galleries.index.VectorIndex.search`.
-
-        Returns:
-            Distances float32 (B, k), nearest first: 1 - cosine (0-2) or Euclidean; and indices int64 (B, k) into
-            ``references``, ``labels``, ``numbers`` and ``vectors``. At equal distance the lower index comes first.
-
-        Raises:
-            GalleryError: More neighbours than references, or vectors that cannot be used.
-            EncoderMismatch: Vectors of another tower.
-        """
-        self._check_vectors(vectors, fingerprint)
-        return self._index.search(vectors, n_neighbors, candidates)
 
     def predict_proba(
         self,
@@ -120,14 +91,14 @@ class Gallery(SavedCollection):
     ) -> List[Prediction]:
         """The emotion of each vector with its evidence; arguments and errors as :meth:`predict_proba`."""
         self._check_vectors(vectors, fingerprint)
-        if subject is None and len(vectors) == 1:
+        if subject is None and len(vectors) == 1 and not self.emphasis:
             check_weight(personal_weight)
             near, places = self._index.nearest_to(vectors, n_neighbors)
             found = [self._prediction(near, near, places, weights)]
             return self._decided(vectors, found, n_neighbors, weights)
         felt, distances, indices = self._voters(vectors, n_neighbors, fingerprint, subject, personal_weight)
         if subject is None:
-            return self.explain(vectors, distances, indices, weights)
+            return self.explain(vectors, felt, indices, weights)
         found = self._decided(vectors, self._predictions(felt, distances, indices, weights))
         own = np.isin(indices, self.own_references(subject).places)  # (B, k)
         shares = vote(felt, own.astype(np.int64), 2, weights)[:, 1]
@@ -151,7 +122,7 @@ class Gallery(SavedCollection):
         Raises:
             ConfigError: Unknown ``weights``.
         """
-        found = self._predictions(distances, distances, indices, weights)
+        found = self._predictions(distances, self._as_they_are(distances, indices), indices, weights)
         return self._decided(vectors, found, indices.shape[1], weights)
 
     def _decided(
@@ -196,46 +167,14 @@ class Gallery(SavedCollection):
         check_weight(weight)
         if subject is None:
             distances, indices = self.kneighbors(vectors, n_neighbors, fingerprint=fingerprint)
-            return distances, distances, indices
+            return distances, self._as_they_are(distances, indices), indices
         self._check_vectors(vectors, fingerprint)
         check_k(n_neighbors, len(self))
-        return nearest_felt(self.kneighbors, self.own_references(subject), vectors, n_neighbors, weight)
-
-    def own_references(self, subject: str) -> Own:
-        """The references of a person.
-
-        Raises:
-            GalleryError: There is none.
-        """
-        if subject not in self._by_person:
-            places = self.references.places_of(subject)
-            if not len(places):
-                people = self.references.people()
-                shown = ", ".join(people[:8]) + (" …" if len(people) > 8 else "")
-                raise GalleryError(
-                    f"The gallery holds no reference of {subject!r}, but of {shown or 'nobody that is named'}; add "
-                    "some with: emotions gallery add --subject."
-                )
-            self._by_person[subject] = Own(self._index.part(places), places, len(self))
-        return self._by_person[subject]
-
-    def mean_distances(self, vectors: Vectors, nearest: int) -> NDArray[np.float64]:
-        """Mean distance of each vector to the nearest references of each emotion.
-
-        Args:
-            vectors: float32 (B, D).
-            nearest: References of an emotion that count; all of one that has fewer.
-
-        Returns:
-            float64 (B, C), columns in the order of ``emotions``. Exact for every index.
-
-        Raises:
-            GalleryError: Vectors that cannot be used.
-        """
-        self._check_vectors(vectors, None)
-        if self._by_emotion is None:
-            self._by_emotion = self._index.by_emotion(self.labels)
-        return self._by_emotion.mean_distances(usable(vectors, self.metric, self._index.dim), nearest)
+        own = self.own_references(subject)
+        factors = self._factors(self.emphasis)[self.labels[own.places]] * np.float32(weight)
+        felt, distances, indices = nearest_felt(self.kneighbors, own, vectors, n_neighbors, factors)
+        is_own = np.isin(indices, own.places)
+        return felt, np.where(is_own, distances, self._as_they_are(distances, indices)), indices
 
     def similar(self, anchor: Vectors, threshold: float, *, fingerprint: Optional[str] = None) -> List[Neighbour]:
         """Every reference that is like the anchor: the papers' similarity mode.

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import math
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from galleries.content import PIECE, Pieces, Put, Read, forget
+from galleries.emphasis import check_factors
 from galleries.encoder import TowerCard
 from galleries.errors import DataError, GalleryError, TowerError, first_line
 from galleries.evidence import Reference
@@ -38,6 +39,7 @@ class Description:
         next_number: The number the next reference will get.
         dead: Removed vectors that an ``hnsw`` graph still walks over.
         recall: How often the index finds the nearest, or None where that was not measured.
+        emphasis: How many times nearer the references of some emotions count, each above 1.
     """
 
     metric: str
@@ -47,6 +49,7 @@ class Description:
     next_number: int
     dead: int = 0
     recall: Optional[Recall] = None
+    emphasis: Mapping[str, float] = field(default_factory=dict)
 
     def to_json(self) -> Dict[str, Any]:
         """The header as a plain dict."""
@@ -63,6 +66,8 @@ class Description:
             told["dead"] = self.dead
         if self.recall is not None:
             told["recall"] = self.recall.to_json()
+        if self.emphasis:
+            told["emphasis"] = dict(self.emphasis)
         return told
 
     @classmethod
@@ -76,8 +81,9 @@ class Description:
             tower = TowerCard.from_json(data["tower"])
             header = cls(data["metric"], data["index"], tower, dict(data["counts"]), data["next_number"])
             measured = None if data.get("recall") is None else read_record(Recall, data["recall"], "recall")
-            header = replace(header, dead=data.get("dead", 0), recall=measured)
-        except (KeyError, TypeError, ValueError, TowerError, DataError) as error:
+            header = replace(header, dead=data.get("dead", 0), recall=measured, emphasis=dict(data.get("emphasis", {})))
+            check_factors(header.emphasis)
+        except (KeyError, TypeError, ValueError, TowerError, DataError, GalleryError) as error:
             raise GalleryError(f"gallery.json is incomplete ({first_line(error)}); build the gallery anew.") from error
         numbers = [header.next_number, *header.counts.values()]
         if (
@@ -85,8 +91,9 @@ class Description:
             or header.index not in KINDS
             or not all(isinstance(number, int) and number > 0 for number in numbers)
             or not isinstance(header.dead, int)
+            or not set(header.emphasis) <= set(header.counts)
         ):
-            raise GalleryError("gallery.json holds a wrong metric, index or count; build the gallery anew.")
+            raise GalleryError("gallery.json holds a wrong metric, index, count or emphasis; build the gallery anew.")
         return header
 
 

@@ -7,9 +7,14 @@ from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Tupl
 import numpy as np
 from numpy.typing import NDArray
 
+from galleries.errors import GalleryError
 from galleries.evidence import Reference
+from galleries.vocabulary import canonical
 
 Codes = NDArray[np.int64]
+
+Column = Optional[Sequence[Optional[str]]]
+"""A text or None for each of many faces; None if it is known of none."""
 
 
 class _Names:
@@ -195,3 +200,40 @@ def join(parts: Sequence[References]) -> References:
     while len(level) > 1:
         level = [level[i].joined(level[i + 1]) if i + 1 < len(level) else level[i] for i in range(0, len(level), 2)]
     return level[0]
+
+
+def columns(
+    size: int,
+    first: int,
+    emotions: Sequence[str],
+    sources: Optional[Sequence[str]],
+    subjects: Column,
+    sequences: Column,
+) -> List[Reference]:
+    """References of columns, checked; arguments as in :meth:`galleries.collection.Collection.build`.
+
+    Args:
+        size: How many vectors there are.
+        first: The first one's number, for those without a source.
+        emotions: One for each, in any spelling.
+        sources: One for each, or None.
+        subjects: One for each, or None.
+        sequences: One for each, or None.
+
+    Raises:
+        GalleryError: Columns that differ in length.
+        DataError: An emotion's name without a letter or digit.
+    """
+    given = {"emotions": emotions, "sources": sources, "subjects": subjects, "sequences": sequences}
+    for name, column in given.items():
+        if column is not None and len(column) != size:
+            raise GalleryError(f"{len(column)} {name} were given for {size} vectors; give one for each.")
+    names = {name: canonical(name) for name in set(emotions)}
+    none: Sequence[Optional[str]] = [None] * size
+    where = sources if sources is not None else [f"reference:{number}" for number in range(first, first + size)]
+    return [
+        Reference(names[emotion], str(source), subject, sequence)
+        for emotion, source, subject, sequence in zip(
+            emotions, where, none if subjects is None else subjects, none if sequences is None else sequences
+        )
+    ]

@@ -19,7 +19,7 @@ def reencode(
     encoder: OnnxEncoder,
     progress: Optional[Callable[[int, int], None]] = None,
 ) -> Gallery:
-    """Make a gallery's vectors anew with another tower; emotions, sources, people and thumbnails stay.
+    """Make a gallery's vectors anew with another tower; emotions, sources, people, thumbnails and emphasis stay.
 
     Args:
         gallery: The references; not changed. Each must be a picture of ``dataset``, by its source.
@@ -42,7 +42,7 @@ def reencode(
             f"({dataset.root}), so the smaller tower cannot see them again; give the gallery of the run itself."
         )
     rows = np.array([row_of[reference.source] for reference in known], np.int64)
-    return Gallery.build(
+    made = Gallery.build(
         encode_rows(dataset, rows, encoder, progress),
         [reference.label for reference in known],
         tower=encoder,
@@ -53,3 +53,6 @@ def reencode(
         sequences=[reference.sequence for reference in known],
         thumbnails=gallery.thumbnails,
     )
+    for emotion, factor in gallery.emphasis.items():
+        made.emphasise(emotion, factor)
+    return made

@@ -21,7 +21,7 @@ def signed(header: Dict[str, Any]) -> str:
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"version": 4}, "update it"),
+        ({"version": 5}, "update it"),
         ({"version": None}, "update it"),
         ({"format": "other"}, "does not describe a gallery"),
         ({"files": []}, "damaged"),
