@@ -93,14 +93,19 @@ def add(
     detector: Optional[Path] = typer.Option(None, help="A YuNet .onnx file instead of the Haar detector."),
     margin: float = typer.Option(0.0, help="Share of a face's side that is added around it."),
     whole: bool = typer.Option(False, "--whole", help="Take each picture whole; look for no face."),
+    taken: float = typer.Option(
+        0.1, help="Share of the others' references that a new, rare emotion may take, by counting as nearer; 0: none."
+    ),
     json: bool = typer.Option(False, "--json", help="Print what the gallery holds as JSON."),
 ) -> None:
     """Add pictures: of each the largest face, or the whole picture if it is no larger than a face.
 
-    Of a film frames with exactly one face are looked at; of the sharp ones those are added that differ most.
+    Of a film frames with exactly one face are looked at; of the sharp ones those are added that differ most. A new
+    emotion with few references among many would never win a vote; see emotions gallery emphasise --help.
     """
     from emotions_cli.enrolment import read_faces, tell_skipped
     from emotions_cli.film_enrolment import read_film_faces
+    from emotions_cli.gallery_emphasis import emphasise_rare, told
     from emotions_cli.opening import open_recognizer
     from galleries.separation import separation
     from galleries.shipped import is_shipped
@@ -114,8 +119,11 @@ def add(
             f"{gallery} is part of the installation and is not changed; copy it first with: emotions gallery copy "
             f"{gallery} mine"
         )
+    if not 0 <= taken < 1:
+        raise ConfigError(f"--taken {taken:g} was given; give a share from 0 to 1, such as 0.1.")
     recognizer = open_recognizer(gallery, tower, detector, margin=margin, whole=whole)
     held = recognizer.gallery
+    before = held.emotions
     shape = None if held.thumbnails is None else held.thumbnails.shape[1:]
     if from_video is not None and emotion is not None:
         read = read_film_faces(from_video, recognizer, emotion, frames, (start, seconds), shape)
@@ -127,13 +135,18 @@ def add(
     numbers = held.add(
         read.vectors, read.emotions, sources=read.sources, subjects=people, sequences=films, thumbnails=read.thumbnails
     )
+    names = sorted(set(held.labels_of(numbers)))
+    fitted = emphasise_rare(held, names, before, recognizer.n_neighbors, taken)
     held.save(gallery)
-    found = [separation(held, name) for name in sorted(set(held.labels_of(numbers)))]
+    found = [separation(held, name) for name in names]
     if json:
         facts = {"path": str(gallery), **held.info(), "added": numbers.tolist()}
+        facts["emphasised"] = [change.to_json() for change in fitted]
         console.print_json({**facts, "separation": [entry.to_json() for entry in found]})
     else:
         tell(held, gallery, json, f"Added {len(numbers)} references, numbers {numbers[0]} to {numbers[-1]}.")
+        for change in fitted:
+            console.out.print(told(change), markup=False)
         for entry in found:
             console.out.print(
                 f"{entry.emotion}: {entry.right} of {entry.references} references ({console.percent(entry.accuracy)}) "

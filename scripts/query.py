@@ -78,13 +78,16 @@ def query(
         recognizer.for_person(subject, PERSONAL_WEIGHT if personal_weight is None else personal_weight)
     answers = _vote(recognizer, files) if similar is None else _compare(recognizer, files, similar)
     collected, skipped = [], []
+    nearer = {names.get(emotion, emotion): factor for emotion, factor in recognizer.gallery.emphasis.items()}
     for answer in answers:
         if answer["error"] is not None:
             skipped.append(answer["error"])
         if json:
             collected.append(_named(answer, names))
         elif answer["error"] is None:
-            _print_answer(_named(answer, names), similar)
+            _print_answer(_named(answer, names), similar, nearer)
+    for called, factor in nearer.items():
+        console.say(f"{called} counts as {factor:g} times nearer than it is (emotions gallery emphasise --help).")
     if json:
         console.print_json({"gallery": str(gallery or NAME), "results": collected, "skipped": len(skipped)})
     if len(skipped) == len(files):
@@ -135,7 +138,7 @@ def _named(value: Any, names: Dict[str, str]) -> Any:
     return named
 
 
-def _print_answer(answer: Dict[str, Any], threshold: Optional[float]) -> None:
+def _print_answer(answer: Dict[str, Any], threshold: Optional[float], nearer: Dict[str, float]) -> None:
     if not answer["faces"]:
         _print(f"{answer['path']}: no face found (--whole takes the whole picture)")
     for number, face in enumerate(answer["faces"], start=1):
@@ -144,7 +147,7 @@ def _print_answer(answer: Dict[str, Any], threshold: Optional[float]) -> None:
         if threshold is not None:
             found = face["similar"]
             _print(f"{answer['path']}{where}: {len(found)} references within {threshold:g}")
-            _print_neighbours(found[:SHOWN])
+            _print_neighbours(found[:SHOWN], {})
             if len(found) > SHOWN:
                 _print(f"      … and {len(found) - SHOWN} more (--json gives all)")
             continue
@@ -153,7 +156,7 @@ def _print_answer(answer: Dict[str, Any], threshold: Optional[float]) -> None:
             _print(f"      {_told_personal(face['personal'], len(face['neighbours']))}")
         if face["decision"] is not None:
             _print(f"      {_told(face)}")
-        _print_neighbours(face["neighbours"])
+        _print_neighbours(face["neighbours"], nearer)
 
 
 def _told_personal(personal: Dict[str, Any], voters: int) -> str:
@@ -177,11 +180,13 @@ def _told(face: Dict[str, Any]) -> str:
     return told if personal is None else f"without regard to {personal['subject']}: {told}"
 
 
-def _print_neighbours(neighbours: List[Dict[str, Any]]) -> None:
+def _print_neighbours(neighbours: List[Dict[str, Any]], nearer: Dict[str, float]) -> None:
     for neighbour in neighbours:
         person = "" if neighbour["subject"] is None else f", person {neighbour['subject']}"
+        distance, emotion = neighbour["distance"], neighbour["emotion"]
+        counted = f" (counts as {distance / nearer[emotion]:.4f})" if emotion in nearer else ""
         _print(
-            f"  {neighbour['rank']:>3}. {neighbour['emotion']:<10} distance {neighbour['distance']:.4f}   "
+            f"  {neighbour['rank']:>3}. {emotion:<10} distance {distance:.4f}{counted}   "
             f"#{neighbour['number']} {neighbour['source']}{person}"
         )
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from conftest import Run
+from conftest import Run, the_error, write_faces
 from onnx_towers import SIDE
 
 from galleries.gallery import Gallery
@@ -162,6 +162,59 @@ def test_changes_that_cannot_be_harm_nothing(built: Path, tmp_path: Path, run: R
         assert sentence in err
         assert "Traceback" not in err
     assert {path.name: path.read_bytes() for path in built.iterdir()} == before
+
+
+def test_a_rare_new_emotion_is_heard(place: Path, tmp_path: Path, run: Run) -> None:
+    """Two pictures among many: they count as nearer, unless it is not wanted, and both can be changed and undone."""
+    many, held = tmp_path / "many", tmp_path / "g"
+    write_faces(many, {"angry": 30, "happy": 30}, seed=5)
+    bored = write_faces(tmp_path / "shots", {"boredom": 2}, seed=6)
+    built = run("gallery", "build", "--data", many, "--tower", place / "run", "--out", held, "--metric", "euclidean")
+    assert built[0] == 0, built[2]
+    code, out, err = run("gallery", "add", held, bored, "--whole", "--json")
+    assert code == 0, err
+    facts = json.loads(out)
+    (fitted,) = facts["emphasised"]
+    assert (fitted["emotion"], fitted["references"], fitted["asked"], fitted["n_neighbors"]) == ("boredom", 2, 60, 5)
+    assert fitted["taken"] <= 0.1
+    assert facts["emphasis"] == {"boredom": fitted["factor"]}
+    assert fitted["factor"] > 1
+    said = " ".join(run("gallery", "info", held)[1].split())
+    assert f"boredom counts as {fitted['factor']:g} times nearer" in said
+    code, out, err = run("query", held, bored / "boredom" / "0.png", "--whole", "--language", "es")
+    assert code == 0, err
+    assert "counts as" in out
+    assert "times nearer" in err
+    # more of it: fitted anew
+    more = write_faces(tmp_path / "more", {"boredom": 3}, seed=6)
+    again = json.loads(run("gallery", "add", held, more, "--whole", "--json")[1])
+    assert again["emphasised"][0]["references"] == 5
+    assert json.loads(run("gallery", "undo", held, "--json")[1])["emphasis"] == {"boredom": fitted["factor"]}
+    # as told
+    by_hand = json.loads(run("gallery", "emphasise", held, "Boredom", "--factor", 4, "--json")[1])
+    assert by_hand["emphasis"] == {"boredom": 4.0}
+    assert by_hand["emphasised"] is None
+    less = run("gallery", "emphasise", held, "boredom", "--taken", 0.02, "-k", 3)
+    assert less[0] == 0
+    assert "references of other emotions would be called boredom" in " ".join(less[1].split())
+    assert "emphasis" not in json.loads(run("gallery", "emphasise", held, "boredom", "--factor", 1, "--json")[1])
+    assert run("gallery", "undo", held)[0] == 0
+    # and not where it is not wanted
+    plain = tmp_path / "plain"
+    assert run("gallery", "build", "--data", many, "--tower", place / "run", "--out", plain)[0] == 0
+    untouched = json.loads(run("gallery", "add", plain, bored, "--whole", "--taken", 0, "--json")[1])
+    assert untouched["emphasised"] == []
+    assert "emphasis" not in untouched
+    for arguments in (
+        ("add", plain, bored, "--whole", "--taken", 1.5),
+        ("emphasise", plain, "joyful"),
+        ("emphasise", plain, "boredom", "--factor", 0.5),
+        ("emphasise", plain, "boredom", "--taken", 0),
+    ):
+        code, _, err = run("gallery", *arguments)
+        assert code == 2
+        the_error(err)
+    assert Gallery.load(plain).info()["counts"]["boredom"] == 2
 
 
 def test_query_many_with_json(place: Path, built: Path, run: Run) -> None:
