@@ -28,6 +28,7 @@ class FewShotTask:
         leaking: Whether such pictures take part.
         gallery: The tower's own gallery to compare with, or None.
         gallery_neighbors: How many vote in it.
+        vectors: float32 (P, D) of the pool's pictures; None until they are encoded.
     """
 
     encoder: OnnxEncoder
@@ -38,6 +39,7 @@ class FewShotTask:
     leaking: bool
     gallery: Optional[Gallery]
     gallery_neighbors: int
+    vectors: Optional[np.ndarray]
 
 
 def open_task(path: Path, options: Dict[str, Any]) -> FewShotTask:
@@ -45,14 +47,17 @@ def open_task(path: Path, options: Dict[str, Any]) -> FewShotTask:
 
     Args:
         path: A run, a gallery that carries its tower, or an ``.onnx`` file.
-        options: ``data``, ``format``, ``ferplus``, ``emotions``, ``unseen``, ``pictures`` and ``against_gallery``, as
-            typed.
+        options: ``data``, ``format``, ``ferplus``, ``emotions``, ``unseen``, ``pictures``, ``against_gallery`` and
+            ``enrol``, as typed.
     """
     from eval.episodes import Pool
+    from galleries.shipped import FOLDER, is_shipped
 
+    path = FOLDER if is_shipped(path) else path
     encoder = load_encoder(path)
     run = run_around(path)
-    gallery = _own_gallery(path, encoder) if options["against_gallery"] else None
+    wants_gallery = options["against_gallery"] or options["enrol"]
+    gallery = _own_gallery(path, encoder) if wants_gallery else None
     dataset = read_data(path, run, options)
     trained = encoder.emotions or None
     emotions = _wanted(dataset, options["emotions"], options["unseen"], trained)
@@ -71,6 +76,7 @@ def open_task(path: Path, options: Dict[str, Any]) -> FewShotTask:
         takes_all and touched is not None and bool(np.isin(pool.rows, touched).any()),
         gallery,
         DEFAULT_NEIGHBORS if run is None else run.n_neighbors,
+        None,
     )
 
 
@@ -165,10 +171,10 @@ def score_all(task: FewShotTask, drawn: Sequence[Any], heads: Sequence[str], nei
     vectors = np.zeros((len(task.pool), task.encoder.embedding_dim), np.float32)
     with console.bar("encoding faces") as progress:
         vectors[places] = encode_rows(task.dataset, task.pool.rows[places], task.encoder, progress)
+    task.vectors = vectors
     answers = None
     if task.gallery is not None:
-        voters = min(task.gallery_neighbors, len(task.gallery))
-        answers = gallery_answers(task.gallery, task.pool, vectors, places, voters)
+        answers = gallery_answers(task.gallery, task.pool, vectors, places, _voters(task.gallery, task))
     scores = []
     for episodes in drawn:
         k = None if neighbors is None else min(neighbors, episodes.n_way * episodes.n_shot)
@@ -177,3 +183,21 @@ def score_all(task: FewShotTask, drawn: Sequence[Any], heads: Sequence[str], nei
                 score_episodes(task.pool, vectors, episodes, task.encoder.metric, heads, k, answers, progress)
             )
     return scores
+
+
+def _voters(gallery: Gallery, task: FewShotTask) -> int:
+    return min(task.gallery_neighbors, len(gallery))
+
+
+def enrol_all(task: FewShotTask, drawn: Sequence[Any], taken: float) -> List[Any]:
+    """Add the new emotions' shots of all episodes to the tower's own gallery; after :func:`score_all`."""
+    from eval.gallery_enrolment import score_enrolled
+
+    assert task.gallery is not None
+    assert task.vectors is not None
+    found = []
+    for episodes in drawn:
+        with console.bar(f"{episodes.n_shot}-shot galleries") as progress:
+            voters = _voters(task.gallery, task)
+            found.append(score_enrolled(task.gallery, task.pool, task.vectors, episodes, voters, taken, progress))
+    return found

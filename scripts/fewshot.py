@@ -18,7 +18,7 @@ PICTURES = ("new", "all")
 
 @app.command(epilog="Example:  emotions fewshot runs/first --data ck-plus --ways all --shots 1,5,10 --against-gallery")
 def fewshot(
-    tower: Path = typer.Argument(..., help="A run, a gallery that carries its tower, or an .onnx file."),
+    tower: Path = typer.Argument(..., help="A run, a gallery that carries its tower, an .onnx file, or 'pretrained'."),
     data: Optional[str] = typer.Option(None, help="Data set to draw from. [default: that of the tower's run]"),
     emotions: Optional[str] = typer.Option(None, help="Only these emotions, as anger,fear. [default: all there are]"),
     unseen: bool = typer.Option(False, "--unseen", help="Only emotions that the tower was not trained on."),
@@ -36,6 +36,10 @@ def fewshot(
     against_gallery: bool = typer.Option(
         False, "--against-gallery", help="Beside it the tower's own gallery, on the queries whose emotion it knows."
     ),
+    enrol: bool = typer.Option(
+        False, "--enrol", help="Beside it the shots of emotions that the tower's own gallery lacks, added to it."
+    ),
+    taken: float = typer.Option(0.1, help="With --enrol: as of emotions gallery add."),
     seed: int = typer.Option(0, help="Of the episodes."),
     format: Optional[str] = typer.Option(None, help="Force the data set's layout (see emotions data --help)."),
     ferplus: Optional[Path] = typer.Option(None, help="FER+'s fer2013new.csv, laid over FER-2013."),
@@ -54,6 +58,8 @@ def fewshot(
         raise unknown_name("choice of pictures", pictures, PICTURES)
     if seed < 0:
         raise ConfigError(f"--seed {seed} was given; give 0 or more.")
+    if not 0 < taken < 1:
+        raise ConfigError(f"--taken {taken:g} was given; give a share between 0 and 1, such as 0.1.")
     wanted = few_shot_run.numbers(shots, "--shots")
     names = list(dict.fromkeys(name.strip() for name in heads.split(",")))
     _check(names, neighbors)
@@ -65,14 +71,18 @@ def fewshot(
         "unseen": unseen,
         "pictures": pictures,
         "against_gallery": against_gallery,
+        "enrol": enrol,
     }
     task = few_shot_run.open_task(tower, options)
     drawn = few_shot_run.draw_all(task, ways, wanted, queries, episodes, seed)
     scores = few_shot_run.score_all(task, drawn, names, neighbors)
+    enrolled = few_shot_run.enrol_all(task, drawn, taken) if enrol else []
     if json:
-        console.print_json(_facts(tower, task, scores, seed))
+        facts = _facts(tower, task, scores, seed)
+        console.print_json({**facts, "enrolled": [entry.to_json() for entry in enrolled]})
     else:
-        _tell(task, scores, names)
+        _tell(task, scores, names, against_gallery)
+        _tell_enrolled(enrolled)
 
 
 def _check(heads: List[str], neighbors: Optional[int]) -> None:
@@ -117,7 +127,7 @@ def _facts(path: Path, task: Any, scores: List[Any], seed: int) -> Dict[str, Any
     }
 
 
-def _tell(task: Any, scores: List[Any], heads: List[str]) -> None:
+def _tell(task: Any, scores: List[Any], heads: List[str], against_gallery: bool) -> None:
     from eval.heads import TITLES
 
     first = scores[0]
@@ -129,7 +139,7 @@ def _tell(task: Any, scores: List[Any], heads: List[str]) -> None:
         f"each emotion, shots and queries of other {task.pool.unit.replace('distinct ', '')}{leaking}"
     )
     console.table(title, ["shots", *(TITLES[head] for head in heads)], rows)
-    if task.gallery is not None:
+    if against_gallery:
         _tell_gallery(task, scores, heads)
     _tell_emotions(task, scores, heads[0])
     if "knn" in heads:
@@ -152,6 +162,26 @@ def _tell_gallery(task: Any, scores: List[Any], heads: List[str]) -> None:
     ]
     title = f"the same queries, of the {len(known)} emotions that {whose}"
     console.table(title, ["shots", "own gallery", *(TITLES[head] for head in heads)], rows)
+
+
+def _tell_enrolled(enrolled: List[Any]) -> None:
+    if not enrolled:
+        return
+    first, rows = enrolled[0], []
+    new = ", ".join(first.new)
+    for score in enrolled:
+        known, drawn = score.known or {}, score.drawn or {}
+        if score is first:
+            rows.append(["0", "", "-", _cell(known.get("before")), "-"])
+        for way, counted in (("plain", "as it is"), ("emphasised", f"{score.factor.mean:.1f} times nearer")):
+            cells = (score.recall[way], known.get(way), drawn.get(way))
+            rows.append([f"{score.n_shot}", counted, *(_cell(cell) for cell in cells)])
+    console.table(
+        f"shots of {new} added to the tower's own gallery ({first.n_references:,} references, k = {first.n_neighbors}) "
+        f"as emotions gallery add does; chance {console.percent(first.chance)}",
+        ["shots", "counted", f"{new} right", "others right", f"others called {new}"],
+        rows,
+    )
 
 
 def _tell_emotions(task: Any, scores: List[Any], head: str) -> None:

@@ -98,6 +98,39 @@ def test_what_a_person_reads(run: Run, finished: Path, tmp_path: Path) -> None:
     assert "LEAKING" not in said
 
 
+def test_a_new_emotion_added_to_the_tower_s_own_gallery(run: Run, finished: Path, tmp_path: Path) -> None:
+    other = write_people(tmp_path / "other", first=100)
+    asked = (finished, "--data", other, "--ways", "all", *QUICK, "--enrol")
+    facts = facts_of(run, *asked)
+    assert [entry["n_shot"] for entry in facts["enrolled"]] == [1, 3]
+    for entry in facts["enrolled"]:
+        assert entry["new"] == ["contempt"]
+        assert entry["n_neighbors"] == 3
+        assert entry["chance"] == pytest.approx(1 / 3)
+        assert set(entry["recalls"]) == set(EMOTIONS)
+        assert set(entry["recall"]) == {"plain", "emphasised"}
+    code, out, err = run("fewshot", *asked)
+    assert code == 0, err
+    said = " ".join(out.split())
+    for wanted in ("shots of contempt added to the tower's own gallery", "as it is", "contempt right", "others right"):
+        assert wanted in said
+    assert "same queries" not in said  # that is --against-gallery
+    assert facts_of(run, *asked[:-1])["enrolled"] == []
+    known = run("fewshot", finished, "--data", other, "--emotions", "anger,fear", *QUICK, "--enrol")
+    assert known[0] == 2
+    assert "Nothing is new to a gallery of anger, fear" in " ".join(known[2].split())
+    refused = run("fewshot", *asked, "--taken", 1.5)
+    assert refused[0] == 2
+    assert "between 0 and 1" in refused[2]
+
+
+def test_the_tower_that_comes_along(run: Run, tmp_path: Path) -> None:
+    other = write_people(tmp_path / "other", first=100)
+    facts = facts_of(run, "pretrained", "--data", other, *QUICK, "--shots", 1, "--episodes", 2, "--enrol")
+    assert facts["own_gallery"]["references"] > 1000
+    assert facts["enrolled"][0]["new"] == ["contempt"]
+
+
 def test_the_runs_own_data_without_what_was_trained_on(run: Run, finished: Path) -> None:
     facts = facts_of(run, finished, *QUICK, "--shots", 1, "--queries", 3)
     split = json.loads((finished / "split.json").read_text())
