@@ -10,8 +10,9 @@ import numpy as np
 
 from emotions_cli import console
 from emotions_cli.run_around import RunAround, read_data, run_around
-from galleries.encoder import OnnxEncoder, load_encoder
-from galleries.errors import ConfigError, DataError, GalleryError, SplitError, TowerError
+from emotions_cli.tower_file import open_tower
+from galleries.encoder import OnnxEncoder
+from galleries.errors import ConfigError, DataError, SplitError, TowerError
 from galleries.gallery import DEFAULT_NEIGHBORS, Gallery
 
 
@@ -47,17 +48,13 @@ def open_task(path: Path, options: Dict[str, Any]) -> FewShotTask:
 
     Args:
         path: A run, a gallery that carries its tower, or an ``.onnx`` file.
-        options: ``data``, ``format``, ``ferplus``, ``emotions``, ``unseen``, ``pictures``, ``against_gallery`` and
-            ``enrol``, as typed.
+        options: ``data``, ``format``, ``ferplus``, ``emotions``, ``unseen``, ``pictures``, ``against_gallery``,
+            ``enrol`` and ``whiten``, as typed.
     """
     from eval.episodes import Pool
-    from galleries.shipped import FOLDER, is_shipped
 
-    path = FOLDER if is_shipped(path) else path
-    encoder = load_encoder(path)
+    encoder, gallery = open_tower(path, options["whiten"], options["against_gallery"] or options["enrol"])
     run = run_around(path)
-    wants_gallery = options["against_gallery"] or options["enrol"]
-    gallery = _own_gallery(path, encoder) if wants_gallery else None
     dataset = read_data(path, run, options)
     trained = encoder.emotions or None
     emotions = _wanted(dataset, options["emotions"], options["unseen"], trained)
@@ -78,15 +75,6 @@ def open_task(path: Path, options: Dict[str, Any]) -> FewShotTask:
         DEFAULT_NEIGHBORS if run is None else run.n_neighbors,
         None,
     )
-
-
-def _own_gallery(path: Path, encoder: OnnxEncoder) -> Gallery:
-    folder = path if (path / "gallery.json").is_file() else path / "gallery"
-    if not folder.is_dir():
-        raise GalleryError(f"{path} holds no gallery to compare with; give a run or a gallery, or drop the option.")
-    gallery = Gallery.load(folder)
-    gallery.check_encoder(encoder)
-    return gallery
 
 
 def _wanted(dataset: Any, typed: Optional[str], unseen: bool, trained: Optional[Sequence[str]]) -> List[str]:

@@ -23,7 +23,7 @@ def gallery() -> None:
 @app.command(epilog="Example:  emotions gallery build --data fer2013.csv --tower runs/first --out faces")
 def build(
     data: str = typer.Option(..., help="Data set: a FER-2013 CSV, a folder in a known layout, or 'synthetic'."),
-    tower: Path = typer.Option(..., help="A run's folder, another gallery, or a tower's .onnx file."),
+    tower: Path = typer.Option(..., help="A run's folder, another gallery, a tower's .onnx file, or 'pretrained'."),
     out: Path = typer.Option(..., help="The gallery's folder; must be new or empty."),
     part: str = typer.Option("auto", help="auto (the official training part, else all), train, val, test or all."),
     split: str = typer.Option("auto", help="auto, official, random, subject, sequence, duplicate, or a split.json."),
@@ -32,6 +32,9 @@ def build(
     emotions: Optional[str] = typer.Option(None, help="Only these emotions, separated by commas."),
     metric: Optional[str] = typer.Option(None, help="cosine or euclidean. [default: the tower's own]"),
     index: str = typer.Option("auto", help="flat (exact), hnsw, ivf, ivfpq (approximate), or auto: by the number."),
+    whiten: float = typer.Option(
+        0.0, help="0 (the tower as it is) to 1: let its vectors use all directions, for few shots of other people."
+    ),
     thumbnails: bool = typer.Option(True, help="Keep a 48x48 grey picture of each face as evidence."),
     format: Optional[str] = typer.Option(None, help="Force the data set's layout (see emotions data --help)."),
     ferplus: Optional[Path] = typer.Option(None, help="FER+'s fer2013new.csv, laid over FER-2013."),
@@ -41,9 +44,12 @@ def build(
 
     --index auto is exact up to 100,000 faces, then hnsw to 300,000, ivf to 600,000, and ivfpq beyond. How often an
     approximate index finds the nearest is measured against exact search, told, and kept in the gallery.
+
+    --whiten 0.5 puts a matrix after the tower, fitted on the vectors of its own gallery; the new gallery carries that
+    tower. Whether it helps your pictures says emotions fewshot --whiten.
     """
     from emotions_cli.enrolment import build_from_dataset
-    from galleries.encoder import load_encoder
+    from emotions_cli.tower_file import open_tower
     from galleries.errors import unknown_name
     from galleries.kinds import CHOICES
     from galleries.vectors import METRICS
@@ -53,7 +59,7 @@ def build(
     if index not in CHOICES:
         raise unknown_name("index", index, CHOICES)
     console.fresh_folder(out, "gallery")
-    encoder = load_encoder(tower)
+    encoder, _ = open_tower(tower, whiten)
     encoder.metric = metric or encoder.metric
     options = {
         "format": format,

@@ -215,7 +215,7 @@ def test_a_tower_alone(run: Run, people: Path, tmp_path: Path) -> None:
     assert "say with --data" in err
     code, _, err = run("fewshot", tower, "--data", people, "--against-gallery")
     assert code == 2
-    assert "holds no gallery to compare with" in err
+    assert "holds no gallery of its own" in err
     code, _, err = run("fewshot", tmp_path / "none.onnx", "--data", people)
     assert code == 2
     assert "cannot be read as a tower" in err
