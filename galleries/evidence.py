@@ -105,7 +105,8 @@ class Prediction:
         emotion: The winner of the vote.
         confidence: The winner's share of the vote, 0-1.
         scores: Every emotion of the gallery to its share; they sum to 1.
-        neighbours: Who voted, nearest first.
+        neighbours: Who voted, nearest first; where some count as nearer (:mod:`galleries.felt`), in that order, but
+            with their distances as they are.
         decision: What may be said of the face; None where the gallery is not calibrated. It rests on distances and not
             on this vote: a personal vote has the one that the face has without the person, promised for people at
             large and not for this one.

@@ -48,8 +48,9 @@ class SearchableCollection(SavedCollection):
             EncoderMismatch: Vectors of another tower.
         """
         self._check_vectors(vectors, fingerprint)
-        factors = self._factors(self.emphasis if emphasis is None else emphasis)
-        if not (factors > 1).any():
+        chosen = self.emphasis if emphasis is None else emphasis
+        factors = self._factors(chosen) if chosen else None
+        if factors is None or not (factors > 1).any():
             return self._index.search(vectors, n_neighbors, candidates)
         check_k(n_neighbors, len(self))
         nearer = self._nearer(factors)

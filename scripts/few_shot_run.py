@@ -14,6 +14,7 @@ from emotions_cli.tower_file import open_tower
 from galleries.encoder import OnnxEncoder
 from galleries.errors import ConfigError, DataError, SplitError, TowerError
 from galleries.gallery import DEFAULT_NEIGHBORS, Gallery
+from galleries.shipped import FOLDER, is_shipped
 
 
 @dataclass
@@ -53,6 +54,7 @@ def open_task(path: Path, options: Dict[str, Any]) -> FewShotTask:
     """
     from eval.episodes import Pool
 
+    path = FOLDER if is_shipped(path) else path
     encoder, gallery = open_tower(path, options["whiten"], options["against_gallery"] or options["enrol"])
     run = run_around(path)
     dataset = read_data(path, run, options)
