@@ -33,6 +33,7 @@ LARGEST = 100.0
 """The largest factor: beyond it distances say nothing any more."""
 
 _ASKED = 2000  # references of the others that are asked, drawn at random if there are more
+_MOST = 5000  # references of an emotion that may be emphasised: whoever has more is not rare
 _HALVINGS = 16
 
 
@@ -92,7 +93,8 @@ def fit_emphasis(gallery: Gallery, emotion: str, n_neighbors: int, taken: float 
         seed: Of the 2,000 references that are asked where there are more.
 
     Raises:
-        GalleryError: The gallery does not hold the emotion, or nothing else, or a share outside 0-1.
+        GalleryError: The gallery does not hold the emotion, or nothing else, or more than 5,000 references of it; no
+            neighbour is to vote, or a share outside 0-1.
     """
     if emotion not in gallery.emotions or len(gallery.emotions) < 2:
         raise GalleryError(
@@ -100,8 +102,14 @@ def fit_emphasis(gallery: Gallery, emotion: str, n_neighbors: int, taken: float 
         )
     if not 0 < taken < 1:
         raise GalleryError(f"A share of {taken!r} was given; give one between 0 and 1, such as 0.1.")
+    if n_neighbors < 1:
+        raise GalleryError(f"{n_neighbors} neighbours are to vote; give 1 or more.")
     label = gallery.emotions.index(emotion)
     own, others = np.flatnonzero(gallery.labels == label), np.flatnonzero(gallery.labels != label)
+    if len(own) > _MOST:
+        raise GalleryError(
+            f"{emotion} has {len(own)} references; up to {_MOST} can be emphasised, who has more is heard."
+        )
     if len(others) > _ASKED:
         others = np.sort(np.random.default_rng(seed).choice(others, _ASKED, replace=False))
     vectors, k = gallery.vectors[others], min(n_neighbors, len(gallery) - 1)

@@ -269,6 +269,11 @@ def test_what_makes_no_sense_is_refused_and_changes_nothing() -> None:
     for emotion, taken in (("joy", 0.1), ("boredom", 0.0), ("boredom", 1.0), ("boredom", float("nan"))):
         with pytest.raises(GalleryError):
             fit_emphasis(gallery, emotion, 5, taken)
+    with pytest.raises(GalleryError, match="0 neighbours are to vote"):
+        fit_emphasis(gallery, "boredom", 0)
+    many = Gallery.build(np.ones((5002, 2), np.float32), ["fear", *["boredom"] * 5001], tower=CARD, metric="euclidean")
+    with pytest.raises(GalleryError, match="boredom has 5001 references"):
+        fit_emphasis(many, "boredom", 5)
     alone = Gallery.build(np.ones((3, 2), np.float32), ["anger"] * 3, tower=CARD, metric="euclidean")
     with pytest.raises(GalleryError, match="several"):
         fit_emphasis(alone, "anger", 5)
