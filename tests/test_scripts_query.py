@@ -53,7 +53,9 @@ def test_a_gallery_changes(run: Run, trained: Path, faces: Path, tmp_path: Path)
     code, out, _ = run("gallery", "build", "--data", faces, "--tower", trained, "--out", gallery, "--json")
     assert code == 0
     assert json.loads(out)["size"] == 42
-    code, out, _ = run("gallery", "add", gallery, faces / "anger" / "0.png", "--emotion", "boredom", "--json")
+    code, out, _ = run(
+        "gallery", "add", gallery, faces / "anger" / "0.png", "--emotion", "boredom", "--taken", 0, "--json"
+    )
     assert json.loads(out)["counts"]["boredom"] == 1
     code, out, _ = run("query", gallery, faces / "anger" / "0.png", "-k", 2, "--json")
     neighbours = json.loads(out)["results"][0]["faces"][0]["neighbours"]
