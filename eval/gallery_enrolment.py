@@ -112,12 +112,8 @@ def score_enrolled(
 
 
 def _copy(gallery: Gallery) -> Gallery:
-    held = Gallery.build(
-        gallery.vectors,
-        [reference.label for reference in gallery.references],
-        tower=gallery.tower,
-        metric=gallery.metric,
-    )
+    held = gallery.with_vectors(gallery.vectors, gallery.tower)
+    held.thumbnails = None  # so that references can be added without
     for name, factor in gallery.emphasis.items():
         held.emphasise(name, factor)
     return held

@@ -140,6 +140,34 @@ class Collection:
         gallery._changes.append(Change("build", gallery._describe().counts))
         return gallery
 
+    def with_vectors(self: C, vectors: Vectors, tower: TowerIdentity, index: str = "flat") -> C:
+        """The same references as another tower sees them.
+
+        Args:
+            vectors: float32 (N, D), in the order of ``references``.
+            tower: Where they come from.
+            index: As of :meth:`build`.
+
+        Returns:
+            A gallery numbered from 0, without what was fitted to the other distances (calibration, emphasis), without a
+            log and a tower's file.
+
+        Raises:
+            GalleryError: Vectors that cannot be used.
+        """
+        known = self.references
+        return self.build(
+            vectors,
+            [reference.label for reference in known],
+            tower=tower,
+            metric=self.metric,
+            index=index,
+            sources=[reference.source for reference in known],
+            subjects=[reference.subject for reference in known],
+            sequences=[reference.sequence for reference in known],
+            thumbnails=self.thumbnails,
+        )
+
     def __len__(self) -> int:
         return len(self.references)
 

@@ -25,7 +25,7 @@ def open_tower(path: Path, whiten: float = 0.0, gallery: bool = False) -> Tuple[
         ConfigError: A power outside 0-1.
         DataError: The gallery has too few references to whiten by.
     """
-    from siamese.whitening import check_power, whitened_gallery, whitening_matrix
+    from siamese.whitening import check_power, whitening_matrix
     from siamese.whitening import whiten as whitened
 
     check_power(whiten)
@@ -36,7 +36,7 @@ def open_tower(path: Path, whiten: float = 0.0, gallery: bool = False) -> Tuple[
         return encoder, held
     matrix = whitening_matrix(held.vectors, held.metric, whiten)
     other = OnnxEncoder(whitened(encoder.model, matrix, whiten))
-    return other, whitened_gallery(held, matrix, other) if gallery else None
+    return other, held.with_vectors(held.vectors @ matrix, other) if gallery else None
 
 
 def _own_gallery(path: Path, encoder: OnnxEncoder) -> Gallery:

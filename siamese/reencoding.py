@@ -42,17 +42,7 @@ def reencode(
             f"({dataset.root}), so the smaller tower cannot see them again; give the gallery of the run itself."
         )
     rows = np.array([row_of[reference.source] for reference in known], np.int64)
-    made = Gallery.build(
-        encode_rows(dataset, rows, encoder, progress),
-        [reference.label for reference in known],
-        tower=encoder,
-        metric=gallery.metric,
-        index=gallery.index,
-        sources=[reference.source for reference in known],
-        subjects=[reference.subject for reference in known],
-        sequences=[reference.sequence for reference in known],
-        thumbnails=gallery.thumbnails,
-    )
+    made = gallery.with_vectors(encode_rows(dataset, rows, encoder, progress), encoder, gallery.index)
     for emotion, factor in gallery.emphasis.items():
         made.emphasise(emotion, factor)
     return made

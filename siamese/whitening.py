@@ -15,9 +15,8 @@ import json
 import numpy as np
 from numpy.typing import NDArray
 
-from galleries.encoder import CARD_KEY, TowerIdentity
+from galleries.encoder import CARD_KEY
 from galleries.errors import ConfigError, DataError, require
-from galleries.gallery import Gallery
 from galleries.vectors import usable
 
 POWER = 0.5
@@ -104,28 +103,3 @@ def whiten(model: bytes, matrix: NDArray[np.float32], power: float) -> bytes:
     onnx.helper.set_model_props(tower, {CARD_KEY: json.dumps(card)})
     data: bytes = tower.SerializeToString()
     return data
-
-
-def whitened_gallery(gallery: Gallery, matrix: NDArray[np.float32], tower: TowerIdentity) -> Gallery:
-    """A tower's gallery for the whitened tower; no picture is needed.
-
-    Args:
-        gallery: The references; not changed.
-        matrix: float32 (D, D) of :func:`whitening_matrix`.
-        tower: The whitened tower.
-
-    Returns:
-        The same references in the same order, numbered from 0, searched exactly; without a calibration and what was
-        emphasised, which were fitted to the other distances.
-    """
-    known = gallery.references
-    return Gallery.build(
-        gallery.vectors @ matrix,
-        [reference.label for reference in known],
-        tower=tower,
-        metric=gallery.metric,
-        sources=[reference.source for reference in known],
-        subjects=[reference.subject for reference in known],
-        sequences=[reference.sequence for reference in known],
-        thumbnails=gallery.thumbnails,
-    )

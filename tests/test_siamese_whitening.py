@@ -15,7 +15,7 @@ from galleries.errors import ConfigError, DataError
 from galleries.gallery import Gallery
 from galleries.separation import left_out_answers
 from galleries.shipped import open_shipped
-from siamese.whitening import whiten, whitened_gallery, whitening_matrix
+from siamese.whitening import whiten, whitening_matrix
 
 pytest.importorskip("onnx", reason="the onnx package is missing")
 
@@ -77,7 +77,7 @@ def test_the_gallery_that_comes_along_needs_no_picture_for_it() -> None:
     found = open_shipped()
     matrix = whitening_matrix(found.gallery.vectors, "cosine", 0.5)
     encoder = OnnxEncoder(whiten(found.encoder.model, matrix, 0.5))
-    made = whitened_gallery(found.gallery, matrix, encoder)
+    made = found.gallery.with_vectors(found.gallery.vectors @ matrix, encoder)
     assert [known.label for known in made.references] == [known.label for known in found.gallery.references]
     pixels = np.random.default_rng(1).integers(0, 256, (8, 1, 48, 48)).astype(np.uint8)
     plain, other = found.encoder.encode(pixels), encoder.encode(pixels)
