@@ -40,8 +40,8 @@ class SearchableCollection(SavedCollection):
 
         Returns:
             Distances float32 (B, k), nearest first: 1 - cosine (0-2) or Euclidean, those to an emphasised emotion's
-            references divided by its factor; and indices int64 (B, k) into
-            ``references``, ``labels``, ``numbers`` and ``vectors``. At equal distance the lower index comes first.
+            references divided by its factor; and indices int64 (B, k) into ``references``, ``labels``, ``numbers`` and
+            ``vectors``. At equal distance those of an emphasised emotion come first, then the lower index.
 
         Raises:
             GalleryError: More neighbours than references, or vectors that cannot be used.

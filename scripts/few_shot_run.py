@@ -14,7 +14,7 @@ from emotions_cli.tower_file import open_tower
 from galleries.encoder import OnnxEncoder
 from galleries.errors import ConfigError, DataError, SplitError, TowerError
 from galleries.gallery import DEFAULT_NEIGHBORS, Gallery
-from galleries.shipped import FOLDER, is_shipped
+from galleries.shipped import is_shipped
 
 
 @dataclass
@@ -54,9 +54,8 @@ def open_task(path: Path, options: Dict[str, Any]) -> FewShotTask:
     """
     from eval.episodes import Pool
 
-    path = FOLDER if is_shipped(path) else path
     encoder, gallery = open_tower(path, options["whiten"], options["against_gallery"] or options["enrol"])
-    run = run_around(path)
+    run = None if is_shipped(path) else run_around(path)
     dataset = read_data(path, run, options)
     trained = encoder.emotions or None
     emotions = _wanted(dataset, options["emotions"], options["unseen"], trained)
