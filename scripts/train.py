@@ -48,6 +48,9 @@ def train(
     distil_once: Optional[bool] = typer.Option(
         None, "--distil-once/--distil-always", help="Ask them once a picture, or about every batch as it is varied."
     ),
+    distil_pairs: Optional[float] = typer.Option(
+        None, help="Weight of learning from them which faces are alike, besides classes; such as 0.5."
+    ),
     weights: Optional[str] = typer.Option(None, help="'imagenet': pretrained weights of a torchvision tower."),
     input_size: given.InputSize = None,
     precision: given.Precision = None,

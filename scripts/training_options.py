@@ -66,6 +66,7 @@ CONFIGURED = (
     "distil_weight",
     "distil_temperature",
     "distil_once",
+    "distil_pairs",
     "clean",
     "seconds",
     "weights",

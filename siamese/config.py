@@ -68,6 +68,8 @@ class TrainingConfig:
         distil_temperature: What class scores are divided by for it, 1 or more.
         distil_once: Teachers see every picture once before the training, plain and mirrored, not every batch as varied:
             worth it where they are slower than the tower they teach.
+        distil_pairs: Weight of a loss by which the tower finds the same faces of a batch alike as its teachers do, who
+            are then asked about every batch; 0 for none.
         votes_share: Where FER+ votes stand beside FER-2013's labels, their share of what cross-entropy learns, 0-1.
         clean: ``"none"``; ``"training"``: of pictures of the training part that are copies of each other, exact or
             near, one is kept, or none where their labels conflict; ``"held-out"``: copies of validation and test
@@ -116,6 +118,7 @@ class TrainingConfig:
     distil_weight: float = 0.7
     distil_temperature: float = 4.0
     distil_once: bool = False
+    distil_pairs: float = 0.0
     votes_share: float = 0.5
     clean: str = "none"
     class_weights: str = "none"
@@ -167,8 +170,13 @@ class TrainingConfig:
         self._within("distil_temperature", 1, 100)
         if not isinstance(self.distil_once, bool):
             raise ConfigError(f"distil_once = {self.distil_once!r} was given; give true or false.")
+        if self.distil_once and self.distil_pairs:
+            raise ConfigError(
+                f"distil_pairs = {self.distil_pairs:g} needs teachers that see every batch; set distil_once = false "
+                "(--distil-always)."
+            )
         self._check_mixup()
-        for name in ("weight_decay", "gradient_clip", "min_lr"):
+        for name in ("weight_decay", "gradient_clip", "min_lr", "distil_pairs"):
             self._within(name, 0, 1e6)
 
     def _check_options(self) -> None:

@@ -1,4 +1,5 @@
-"""Distillation: a tower learns from the class probabilities of larger ones that were trained before."""
+"""Distillation: a tower learns from others that were trained before: from their class probabilities, and from how alike
+they find the faces of a batch."""
 
 from __future__ import annotations
 
@@ -13,6 +14,9 @@ from torch import Tensor, nn
 from galleries.errors import ConfigError, TrainingError
 from galleries.images import InputSpec
 from siamese.checkpoint import Checkpoint, load_checkpoint
+
+PAIR_TEMPERATURE = 0.1
+"""What cosines are divided by where teachers say which faces are alike, as supcon's are."""
 
 _LUMA = (0.299, 0.587, 0.114)
 """Weights of red, green and blue in grey, as OpenCV has them."""
@@ -95,13 +99,27 @@ class Teachers(nn.Module):
         Returns:
             float32 (B, n), rows sum to 1, columns in the order of the student's emotions.
         """
-        total = torch.zeros((), device=images.device)
+        return self.classes_and_pairs(images, temperature)[0]
+
+    def classes_and_pairs(self, images: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
+        """What the teachers see, as :meth:`forward` says it, and how alike they find the faces of the batch.
+
+        Args:
+            images: float32 (B, C, H, W), values 0-255.
+            temperature: What class scores are divided by, above 0.
+
+        Returns:
+            float32 (B, n) as of :meth:`forward`, and float32 (B, B), each pair's cosine on average over the teachers,
+            which is the cosine of their vectors put side by side.
+        """
+        total = alike = torch.zeros((), device=images.device)
         for tower, head, columns in zip(self.towers, self.heads, self.columns):
             spec = tower.input_spec
             assert isinstance(spec, InputSpec)
-            scores = head(tower(fit_to(images, spec))).float()[:, columns]
-            total = total + F.softmax(scores / temperature, dim=1)
-        return total / len(self.towers)
+            vectors = tower(fit_to(images, spec))
+            total = total + F.softmax(head(vectors).float()[:, columns] / temperature, dim=1)
+            alike = alike + cosines(vectors)
+        return total / len(self.towers), alike / len(self.towers)
 
 
 def ask_once(teachers: Teachers, batches: Iterable[Tensor], temperature: float) -> Tensor:
@@ -154,6 +172,36 @@ def fit_to(images: Tensor, spec: InputSpec) -> Tensor:
         size = (spec.height, spec.width)
         images = F.interpolate(images, size, mode="bilinear", align_corners=False, antialias=True)
     return images
+
+
+def cosines(vectors: Tensor) -> Tensor:
+    """The cosine of every pair of vectors (B, D), float32 (B, B) under any autocast."""
+    with torch.autocast(vectors.device.type, enabled=False):
+        directions = F.normalize(vectors.float(), dim=1)
+        return directions @ directions.T
+
+
+def pairs_loss(vectors: Tensor, alike: Tensor, temperature: float = PAIR_TEMPERATURE) -> Tensor:
+    """How far a student is from finding the same faces alike as its teachers do.
+
+    Each face's cosines to all others of the batch, softened, are a distribution over who is near; the loss is the
+    Kullback-Leibler divergence of the student's from the teachers' (Passalis and Tefas, "Learning Deep Representations
+    with Probabilistic Knowledge Transfer", 2018, with the softmax of Koohpayegani, Tejankar and Pirsiavash,
+    "CompRess", 2020). It is what a vote among neighbours goes by.
+
+    Args:
+        vectors: float (B, D), the student's, B at least 2.
+        alike: float32 (B, B) of :meth:`Teachers.classes_and_pairs`.
+        temperature: What cosines are divided by.
+
+    Returns:
+        A float32 scalar, 0 where both agree.
+    """
+    count = len(vectors)
+    others = ~torch.eye(count, dtype=torch.bool, device=vectors.device)
+    said = F.log_softmax(cosines(vectors)[others].view(count, count - 1) / temperature, dim=1)
+    told = F.softmax(alike[others].view(count, count - 1) / temperature, dim=1)
+    return F.kl_div(said, told, reduction="batchmean")
 
 
 def distillation_loss(scores: Tensor, taught: Tensor, temperature: float) -> Tensor:

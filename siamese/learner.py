@@ -53,12 +53,13 @@ class Learner(nn.Module):
         soft: Optional[Tensor],
         taught: Optional[Tensor] = None,
         plain: Optional[Tensor] = None,
+        alike: Optional[Tensor] = None,
     ) -> tuple[Tensor, dict[str, float]]:
         """Pixels (B, C, H, W), labels int64 (B,) and the rest of ``Objective.forward`` to the loss and its parts."""
         vectors = self.tower(pixels)
         self.latest = vectors.detach()
         scores = None if self.head is None else self.head(vectors)
-        loss: tuple[Tensor, dict[str, float]] = self.objective(vectors, scores, labels, soft, taught, plain)
+        loss: tuple[Tensor, dict[str, float]] = self.objective(vectors, scores, labels, soft, taught, plain, alike)
         return loss
 
 
@@ -107,6 +108,7 @@ def make_learner(
         distributed=world_size() > 1,
         distil_weight=config.distil_weight,
         distil_temperature=config.distil_temperature,
+        distil_pairs=config.distil_pairs,
     )
     head = tower.make_head(n_classes) if objective.needs_head else None
     if head is None and taught:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from galleries.errors import ConfigError, require, unknown_name
 from siamese.contrastive import ContrastiveLoss
-from siamese.distillation import distillation_loss
+from siamese.distillation import distillation_loss, pairs_loss
 from siamese.gathering import gather_across_processes
 
 
@@ -128,6 +128,7 @@ class Objective(nn.Module):
         distributed: Whether pairs are formed across the processes of a ``torchrun``.
         distil_weight: The teachers' share of the cross-entropy term, 0-1, where they are heard.
         distil_temperature: That of their answers.
+        distil_pairs: Weight of what they say of pairs, where they are asked.
     """
 
     def __init__(
@@ -143,10 +144,12 @@ class Objective(nn.Module):
         distributed: bool = False,
         distil_weight: float = 0.0,
         distil_temperature: float = 1.0,
+        distil_pairs: float = 0.0,
     ) -> None:
         super().__init__()
         self.terms = terms
         self.distil_weight, self.distil_temperature = distil_weight, distil_temperature
+        self.distil_pairs = distil_pairs
         self.distributed = distributed
         self.label_smoothing = label_smoothing
         self.register_buffer("class_weights", class_weights, persistent=False)
@@ -177,6 +180,7 @@ class Objective(nn.Module):
         soft: Tensor | None = None,
         taught: Tensor | None = None,
         plain: Tensor | None = None,
+        alike: Tensor | None = None,
     ) -> tuple[Tensor, dict[str, float]]:
         """The loss of one batch.
 
@@ -188,12 +192,19 @@ class Objective(nn.Module):
                 of the labels.
             taught: float32 (B, n_classes), what teachers see, softened; None without teachers.
             plain: int64 (P,), the rows that metric losses see; None for all.
+            alike: float32 (B, B), how alike teachers find the faces; None without them.
 
         Returns:
             The sum as a float32 scalar, computed in float32 under any autocast, and each term's unweighted value.
         """
         with torch.autocast(vectors.device.type, enabled=False):  # distances need all their digits
-            return self._sum(vectors.float(), None if scores is None else scores.float(), labels, soft, taught, plain)
+            floats = None if scores is None else scores.float()
+            total, parts = self._sum(vectors.float(), floats, labels, soft, taught, plain)
+            if alike is not None:
+                value = pairs_loss(vectors, alike)
+                total = total + self.distil_pairs * value
+                parts["pairs"] = float(value.detach())
+            return total, parts
 
     def _sum(
         self,

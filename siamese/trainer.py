@@ -238,7 +238,8 @@ class Trainer:
         images = self.config.augment(pixels.to(device), generator)
         labels = torch.from_numpy(self.feed.labels[rows]).to(device)
         soft = None if self.feed.soft is None else torch.from_numpy(self.feed.soft[rows]).to(device)
-        plain, taught = None, None if self.lessons is None else self.lessons[torch.from_numpy(rows)]
+        plain = alike = None
+        taught = None if self.lessons is None else self.lessons[torch.from_numpy(rows)]
         if self.config.mixup:
             n_classes = len(self.dataset.emotions)
             targets = as_targets(labels, soft, n_classes)
@@ -248,8 +249,9 @@ class Trainer:
         images = images.contiguous(memory_format=torch.channels_last)
         if self.teachers is not None and taught is None:
             with torch.no_grad(), self.fabric.autocast():
-                taught = self.teachers(images, self.config.distil_temperature)
-        loss, terms = self.wrapped(images, labels, soft, taught, plain)
+                taught, pairs = self.teachers.classes_and_pairs(images, self.config.distil_temperature)
+            alike = pairs if self.config.distil_pairs else None
+        loss, terms = self.wrapped(images, labels, soft, taught, plain, alike)
         self.fabric_optimizer.zero_grad(set_to_none=True)
         self.fabric.backward(loss)
         if self.config.gradient_clip:

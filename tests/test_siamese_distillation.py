@@ -13,7 +13,7 @@ from tiny_faces import EMOTIONS, tiny_config, tiny_dataset, tiny_split
 from galleries.errors import ConfigError, TowerError, TrainingError
 from galleries.images import InputSpec
 from siamese.checkpoint import load_checkpoint, save_checkpoint
-from siamese.distillation import Teachers, ask_once, check_same, distillation_loss, fit_to
+from siamese.distillation import Teachers, ask_once, check_same, distillation_loss, fit_to, pairs_loss
 from siamese.losses import Objective, parse_loss
 from siamese.state import read_state
 from siamese.towers import make_tower
@@ -64,6 +64,69 @@ def test_the_loss_by_hand() -> None:
     by_hand = 4 * np.mean([0.2 * np.log(0.2 / said[0, 0]) + 0.8 * np.log(0.8 / said[0, 1]), np.log(1 / said[1, 0])])
     assert distillation_loss(scores, taught, 2.0).item() == pytest.approx(by_hand, rel=1e-5)
     assert distillation_loss(scores, torch.softmax(scores / 2, 1), 2.0).item() == pytest.approx(0, abs=1e-6)
+
+
+def test_teachers_find_faces_as_alike_as_their_vectors_side_by_side(tmp_path: Path) -> None:
+    folders = [a_teacher(tmp_path / "a", seed=1), a_teacher(tmp_path / "b", EMOTIONS[::-1], seed=2)]
+    classes, alike = Teachers.load(folders, EMOTIONS).classes_and_pairs(pictures(), 3.0)
+    with torch.inference_mode():
+        vectors = [load_checkpoint(folder).tower(pictures()).numpy() for folder in folders]
+    together = np.concatenate([one / np.linalg.norm(one, axis=1, keepdims=True) for one in vectors], axis=1)
+    expected = together @ together.T / 2
+    np.testing.assert_allclose(alike.numpy(), expected, atol=1e-5)
+    assert torch.equal(classes, Teachers.load(folders, EMOTIONS)(pictures(), 3.0))
+    assert not alike.requires_grad
+
+
+def test_the_loss_of_pairs_by_hand() -> None:
+    rng = np.random.default_rng(5)
+    own, told = rng.normal(size=(6, 4)), rng.uniform(-1, 1, size=(6, 6))
+    by_hand = 0.0
+    for row in range(6):
+        others = [other for other in range(6) if other != row]
+        near = [own[row] @ own[o] / np.linalg.norm(own[row]) / np.linalg.norm(own[o]) / 0.1 for o in others]
+        said = np.exp(near) / np.exp(near).sum()
+        wanted = np.exp(told[row, others] / 0.1) / np.exp(told[row, others] / 0.1).sum()
+        by_hand += float((wanted * np.log(wanted / said)).sum()) / 6
+    vectors = torch.tensor(own, dtype=torch.float32)
+    assert pairs_loss(vectors, torch.tensor(told, dtype=torch.float32)).item() == pytest.approx(by_hand, rel=1e-4)
+    turned = vectors @ torch.linalg.qr(torch.randn(4, 4, generator=torch.Generator().manual_seed(0)))[0] * 3
+    agreed = torch.nn.functional.normalize(turned, dim=1)
+    assert pairs_loss(vectors, agreed @ agreed.T).item() == pytest.approx(0, abs=1e-5)
+
+
+def test_pairs_add_to_the_loss_by_their_weight() -> None:
+    vectors, scores, labels = torch.randn(4, 8), torch.randn(4, 3), torch.tensor([0, 1, 2, 0])
+    alike = torch.rand(4, 4)
+    objective = Objective(parse_loss("cross-entropy"), 3, 8, distil_pairs=0.25)
+    total, parts = objective(vectors, scores, labels, alike=alike)
+    alone, fewer = objective(vectors, scores, labels)
+    assert parts["pairs"] == pytest.approx(pairs_loss(vectors, alike).item())
+    assert total.item() == pytest.approx(alone.item() + 0.25 * parts["pairs"], rel=1e-5)
+    assert "pairs" not in fewer
+
+
+def test_a_run_taught_by_pairs_resumes_to_the_same_numbers_and_is_another(tmp_path: Path) -> None:
+    dataset, who = tiny_dataset(), (a_teacher(tmp_path / "teacher"),)
+
+    def taught(name: str, weight: float, observer: Any = None, resume: bool = False) -> Any:
+        config = tiny_config(mixup=0.3, distil_pairs=weight)
+        options = {"device": "cpu", "observer": observer, "resume": resume}
+        return fit(dataset, tiny_split(dataset), config, tmp_path / name, teachers=who, **options)  # type: ignore[arg-type]
+
+    whole = taught("whole", 2.0)
+    assert whole.history[-1]["loss_pairs"] < whole.history[0]["loss_pairs"]
+    with pytest.raises(KeyboardInterrupt):
+        taught("stopped", 2.0, Recorder(stop_after=5))
+    assert without_times(taught("stopped", 2.0, resume=True).history) == without_times(whole.history)
+    without = taught("without", 0.0)
+    assert "loss_pairs" not in without.history[0]
+    assert without.tower.fingerprint != whole.tower.fingerprint
+
+
+def test_pairs_need_teachers_that_see_every_batch() -> None:
+    with pytest.raises(ConfigError, match=r"distil_pairs = 0\.5 needs teachers that see every batch"):
+        tiny_config(distil_once=True, distil_pairs=0.5)
 
 
 def test_a_share_of_the_cross_entropy_goes_to_the_teachers() -> None:
