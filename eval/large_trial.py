@@ -18,11 +18,11 @@ from eval.peak_memory import peak_memory
 from eval.timing import take_turns
 from galleries.building import GalleryBuilder
 from galleries.content import forget, map_file
-from galleries.encoder import TowerCard
 from galleries.gallery import Gallery
 from galleries.images import InputSpec
 from galleries.native import code_bytes, list_count, training_sample
 from galleries.rows import Rows
+from galleries.tower_card import TowerCard
 
 Vectors = NDArray[np.float32]
 

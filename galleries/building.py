@@ -10,9 +10,7 @@ from typing import IO, Any, List, Optional, Sequence, Tuple, Type, Union
 import numpy as np
 from numpy.typing import NDArray
 
-from galleries.collection import check_width
 from galleries.content import Read, map_file
-from galleries.encoder import TowerCard, TowerIdentity
 from galleries.errors import ConfigError, GalleryError, unknown_name
 from galleries.gallery import Gallery
 from galleries.index import VectorIndex
@@ -20,6 +18,7 @@ from galleries.kinds import CHOICES, kind_for
 from galleries.layout import check_thumbnails
 from galleries.references import Column, References, columns, join
 from galleries.rows import Rows
+from galleries.tower_card import TowerCard, TowerIdentity, check_width
 from galleries.vectors import METRICS, Vectors, usable
 
 

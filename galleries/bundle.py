@@ -25,10 +25,11 @@ from typing import Any, Dict, Mapping, Optional, Sequence, Union
 from galleries.archive import LARGEST, Files, FolderFiles, ZipFiles, write_zip
 from galleries.atomic import sync, write_bytes, write_with
 from galleries.content import Read, measure_file
-from galleries.encoder import OnnxEncoder, TowerCard
+from galleries.encoder import OnnxEncoder
 from galleries.errors import EmotionsError, GalleryError, TowerError, first_line, shown
 from galleries.gallery import Gallery
 from galleries.header import HEADER, PAYLOAD, checksum
+from galleries.tower_card import TowerCard
 
 MANIFEST = "bundle.json"
 FORMAT = "siamese-emotions bundle"

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from galleries.by_emotion import ByEmotion
 from galleries.calibration import Calibration
 from galleries.emphasis import check_factors
-from galleries.encoder import OnnxEncoder, TowerCard, TowerIdentity
+from galleries.encoder import OnnxEncoder
 from galleries.errors import EncoderMismatch, GalleryError
 from galleries.evidence import Reference
 from galleries.felt import Nearer
@@ -25,6 +25,7 @@ from galleries.layout import Description, check_thumbnails
 from galleries.log import Change, LogEntry
 from galleries.recall import Recall, measure_recall
 from galleries.references import Column, References, columns
+from galleries.tower_card import TowerCard, TowerIdentity, check_width
 from galleries.vectors import Vectors
 
 C = TypeVar("C", bound="Collection")
@@ -288,15 +289,3 @@ class Collection:
             absent = np.setdiff1d(wanted, self._index.numbers).tolist()
             raise GalleryError(f"The gallery holds no reference with number {', '.join(map(str, absent[:5]))}.")
         return positions
-
-
-def check_width(vectors: Vectors, tower: TowerCard) -> None:
-    """Refuse vectors that are not of a tower's length."""
-    shape = vectors.shape if isinstance(vectors, np.ndarray) else np.shape(vectors)
-    if len(shape) == 2 and shape[1] != tower.embedding_dim:
-        raise EncoderMismatch(
-            f"Vectors of length {shape[1]} were given, but tower {tower.name!r} ({tower.fingerprint}) gives "
-            f"{tower.embedding_dim} numbers; they come from another tower."
-        )
-    if len(shape) != 2:
-        raise GalleryError(f"Vectors of shape {shape} were given; (B, {tower.embedding_dim}) was expected.")

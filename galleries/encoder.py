@@ -7,28 +7,15 @@ from __future__ import annotations
 
 import json
 import os
-import string
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional, Protocol, Sequence, Union
+from typing import Any, Dict, List, Optional, Protocol, Sequence, Union
 
 import numpy as np
 from numpy.typing import NDArray
 
-from galleries.errors import ConfigError, TowerError, first_line, shown
-from galleries.images import InputSpec
-from galleries.providers import choose_providers, open_session, short_name
-
-__all__ = [
-    "BATCH",
-    "CARD_KEY",
-    "Encoder",
-    "OnnxEncoder",
-    "TowerCard",
-    "TowerIdentity",
-    "choose_providers",
-    "load_encoder",
-]
+from galleries.errors import TowerError, first_line, shown
+from galleries.providers import open_session, short_name
+from galleries.tower_card import TowerCard, TowerIdentity
 
 CARD_KEY = "emotions.card"
 """Key of the ONNX custom metadata that holds a tower's card."""
@@ -40,88 +27,11 @@ _FITS = 1 << 17  # pixel values a CPU thread works on at once, so that what a to
 _LEAST = 4  # such pictures where they are large: fewer leave weights to be read anew for each
 
 
-class TowerIdentity(Protocol):
-    """Which tower vectors come from. Encoders, :class:`TowerCard` and torch towers all have these attributes."""
-
-    @property
-    def name(self) -> str:
-        """The tower's name, such as ``"compact"``."""
-
-    @property
-    def fingerprint(self) -> str:
-        """Hex digits that change with the architecture, the input or any weight."""
-
-    @property
-    def input_spec(self) -> InputSpec:
-        """The pixels the tower takes."""
-
-    @property
-    def embedding_dim(self) -> int:
-        """Length D of the tower's vectors."""
-
-
 class Encoder(TowerIdentity, Protocol):
     """Anything that turns prepared pixels into vectors."""
 
     def encode(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Pixels uint8 (B, C, H, W), as ``images.prepare_batch`` gives them, to vectors float32 (B, D)."""
-
-
-@dataclass(frozen=True)
-class TowerCard:
-    """A tower's identity, as a gallery remembers it.
-
-    Attributes:
-        name: The tower's name.
-        fingerprint: Hex digits that name its exact weights.
-        input_spec: The pixels it takes.
-        embedding_dim: Length D of its vectors.
-    """
-
-    name: str
-    fingerprint: str
-    input_spec: InputSpec
-    embedding_dim: int
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not self.name:
-            raise TowerError(f"A tower's name must be a text; got {self.name!r}.")
-        if not isinstance(self.fingerprint, str) or not set(self.fingerprint or "?") <= set(string.hexdigits):
-            raise TowerError(f"A tower's fingerprint must be hexadecimal digits; got {self.fingerprint!r}.")
-        if isinstance(self.embedding_dim, bool) or not isinstance(self.embedding_dim, int) or self.embedding_dim < 1:
-            raise TowerError(f"A tower's embedding_dim must be a whole number from 1; got {self.embedding_dim!r}.")
-
-    @classmethod
-    def of(cls, tower: TowerIdentity) -> TowerCard:
-        """The card of an encoder or a torch tower."""
-        return cls(tower.name, tower.fingerprint, tower.input_spec, tower.embedding_dim)
-
-    def to_json(self) -> Dict[str, Any]:
-        """The card as a plain dict."""
-        return {
-            "name": self.name,
-            "fingerprint": self.fingerprint,
-            "input": self.input_spec.to_json(),
-            "embedding_dim": self.embedding_dim,
-        }
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> TowerCard:
-        """Read a card back, checked.
-
-        Args:
-            data: The dict of :meth:`to_json`, or an ONNX file's card (which calls the name ``"tower"``).
-
-        Raises:
-            TowerError: A field is missing or wrong.
-        """
-        try:
-            name = data["name"] if "name" in data else data["tower"]
-            return cls(name, data["fingerprint"], InputSpec.from_json(data["input"]), data["embedding_dim"])
-        except (KeyError, TypeError, AttributeError, ConfigError) as error:
-            raise TowerError(
-                f"A tower's card needs a name, a fingerprint, an input and an embedding_dim ({error})."
-            ) from error
 
 
 class OnnxEncoder:

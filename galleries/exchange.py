@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from galleries.atomic import write_with
-from galleries.encoder import TowerCard
 from galleries.errors import EmotionsError, GalleryError, require
 from galleries.gallery import Gallery
+from galleries.tower_card import TowerCard
 
 KEY = b"siamese-emotions gallery"
 """Where the table's metadata keeps what its columns do not say: metric, index and tower."""

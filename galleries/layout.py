@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from galleries.content import PIECE, Pieces, Put, Read, forget
 from galleries.emphasis import check_factors
-from galleries.encoder import TowerCard
 from galleries.errors import DataError, GalleryError, TowerError, first_line
 from galleries.evidence import Reference
 from galleries.kinds import KINDS
@@ -21,6 +20,7 @@ from galleries.recall import Recall
 from galleries.records import read_record
 from galleries.references import References, join
 from galleries.rows import npy_header
+from galleries.tower_card import TowerCard
 from galleries.vectors import METRICS
 
 _LINES = 4096  # references that are written at a time

@@ -103,7 +103,7 @@ def _measure(
 def _options(film: Optional[Path], sizes: str, indexes: str, batches: str, seconds: float, seed: int) -> Any:
     from eval.device_benchmark import Options
     from galleries.errors import unknown_name
-    from galleries.index import KINDS
+    from galleries.kinds import KINDS
 
     kinds = tuple(name.strip() for name in indexes.split(",") if name.strip())
     for name in kinds:

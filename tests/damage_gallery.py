@@ -25,11 +25,11 @@ import numpy as np
 from damage_bundle import bundle_answers, damage_bundle, damage_zip, make_bundle
 from damages import KINDS, forge, spoil
 
-from galleries.encoder import TowerCard
 from galleries.errors import EmotionsError
 from galleries.gallery import Gallery
 from galleries.header import HEADER
 from galleries.images import InputSpec
+from galleries.tower_card import TowerCard
 
 MEMORY = 3 << 30
 """Bytes of address space that a child may take."""

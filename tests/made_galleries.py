@@ -6,9 +6,9 @@ from typing import Any, Dict
 
 import numpy as np
 
-from galleries.encoder import TowerCard
 from galleries.gallery import Gallery
 from galleries.images import InputSpec
+from galleries.tower_card import TowerCard
 
 CARD = TowerCard("tiny", "ab" * 16, InputSpec(8, 8, 1), 4)
 WIDE = TowerCard("tiny", "ab" * 16, InputSpec(8, 8, 1), 6)

@@ -19,10 +19,10 @@ from eval.language import LANGUAGES, TEXTS, Words
 from eval.map_page import map_page, map_part, printed_map
 from eval.map_points import Queries, choose_rows, cluster_quality, reference_points
 from eval.sprite import COLUMNS, SIDE, sprite
-from galleries.encoder import TowerCard
 from galleries.errors import ConfigError, GalleryError
 from galleries.gallery import Gallery
 from galleries.images import InputSpec
+from galleries.tower_card import TowerCard
 
 pytest.importorskip("sklearn", reason="the judging part is not installed")
 pytest.importorskip("plotly", reason="the judging part is not installed")

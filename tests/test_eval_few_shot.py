@@ -11,10 +11,10 @@ from small_pools import NAMES, dataset_of, gaussian
 from eval.episodes import Pool, draw_episodes
 from eval.few_shot import UNSHARED, Mean, gallery_answers, score_episodes
 from eval.heads import HEADS, TITLES, logistic_regression
-from galleries.encoder import TowerCard
 from galleries.errors import ConfigError, GalleryError
 from galleries.gallery import Gallery
 from galleries.images import InputSpec
+from galleries.tower_card import TowerCard
 
 pytest.importorskip("sklearn", reason="the judging part is not installed")
 

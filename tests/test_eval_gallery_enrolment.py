@@ -9,10 +9,10 @@ from small_pools import NAMES, gaussian
 from eval.episodes import draw_episodes
 from eval.gallery_enrolment import WAYS, score_enrolled
 from galleries.emphasis import fit_emphasis
-from galleries.encoder import TowerCard
 from galleries.errors import DataError, GalleryError
 from galleries.gallery import Gallery
 from galleries.images import InputSpec
+from galleries.tower_card import TowerCard
 
 CARD = TowerCard("tiny", "ab", InputSpec(8, 8, 1), 6)
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from eval.gallery_upkeep import condensing_table, label_noise
-from galleries.encoder import TowerCard
 from galleries.errors import ConfigError, GalleryError
 from galleries.gallery import Gallery
 from galleries.images import InputSpec
+from galleries.tower_card import TowerCard
 
 CARD = TowerCard("tiny", "ab" * 16, InputSpec(8, 8, 1), 6)
 NAMES = ("anger", "fear", "sadness")

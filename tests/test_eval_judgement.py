@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from eval.judgement import Judgement, judge
-from galleries.encoder import TowerCard
 from galleries.errors import DataError
 from galleries.gallery import Gallery
 from galleries.images import InputSpec
+from galleries.tower_card import TowerCard
 from siamese.datasets.base import FaceDataset, PixelStore
 from siamese.splits import Split
 

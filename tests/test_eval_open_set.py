@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from eval import novelty
 from eval.novelty import DetectionScore, score_detection
 from eval.open_set import NOVELTY, open_set
-from galleries.encoder import TowerCard
 from galleries.errors import ConfigError, DataError, EmotionsError, GalleryError
 from galleries.gallery import Gallery
 from galleries.images import InputSpec
+from galleries.tower_card import TowerCard
 
 metrics = pytest.importorskip("sklearn.metrics", reason="the judging part is not installed")
 

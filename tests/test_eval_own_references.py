@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from eval.own_references import WEIGHTS, own_references
-from galleries.encoder import TowerCard
 from galleries.errors import ConfigError
 from galleries.gallery import Gallery
 from galleries.images import InputSpec
+from galleries.tower_card import TowerCard
 
 CARD = TowerCard("tiny", "ab" * 16, InputSpec(8, 8, 1), 12)
 NAMES = ("anger", "fear", "sadness")

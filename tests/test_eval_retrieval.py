@@ -7,9 +7,9 @@ import pytest
 
 from eval.intervals import Bootstrap
 from eval.retrieval import retrieve
-from galleries.encoder import TowerCard
 from galleries.gallery import Gallery
 from galleries.images import InputSpec
+from galleries.tower_card import TowerCard
 
 NAMES = np.array(["anger", "fear", "sadness"])
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from eval.similarity_mode import BINS, SimilarityScores, similarity_scores
-from galleries.encoder import TowerCard
 from galleries.errors import DataError
 from galleries.gallery import Gallery
 from galleries.images import InputSpec
+from galleries.tower_card import TowerCard
 
 EMOTIONS = ("anger", "fear", "sadness")
 

@@ -8,10 +8,10 @@ import pytest
 from eval.intervals import Bootstrap
 from eval.neighbor_sweep import sweep_neighbors
 from eval.without_class import study_without
-from galleries.encoder import TowerCard
 from galleries.errors import DataError
 from galleries.gallery import Gallery
 from galleries.images import InputSpec
+from galleries.tower_card import TowerCard
 
 NAMES = np.array(["anger", "fear", "neutral", "sadness"])
 CARD = TowerCard("tiny", "ab" * 16, InputSpec(8, 8, 1), 4)

@@ -18,10 +18,10 @@ from galleries.calibration import (
     decisions,
     isotonic,
 )
-from galleries.encoder import TowerCard
 from galleries.errors import GalleryError
 from galleries.gallery import Gallery
 from galleries.images import InputSpec
+from galleries.tower_card import TowerCard
 
 CARD = TowerCard("tiny", "ab" * 16, InputSpec(8, 8, 1), 6)
 NAMES = ("anger", "fear", "sadness")

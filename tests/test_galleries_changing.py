@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from made_galleries import AXES, WIDE, full, same, scattered, small
 
-from galleries.encoder import TowerCard
 from galleries.errors import EncoderMismatch, GalleryError
 from galleries.gallery import Gallery
 from galleries.images import InputSpec
+from galleries.tower_card import TowerCard
 
 
 @pytest.mark.parametrize("index", ["flat", "ivf", "hnsw"])

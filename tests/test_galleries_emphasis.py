@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 from galleries.calibration import calibrate
 from galleries.emphasis import LARGEST, fit_emphasis, is_rare
-from galleries.encoder import TowerCard
 from galleries.errors import GalleryError
 from galleries.gallery import Gallery
 from galleries.header import header_checksum
 from galleries.images import InputSpec
 from galleries.separation import left_out_answers
 from galleries.shipped import open_shipped
+from galleries.tower_card import TowerCard
 
 CARD = TowerCard("tiny", "ab" * 16, InputSpec(8, 8, 1), 2)
 NAMES = ("anger", "boredom", "fear", "sadness")

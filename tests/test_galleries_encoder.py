@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from onnx_towers import DIM, SIDE, card, weights, write_tower
 
-from galleries.encoder import OnnxEncoder, TowerCard, choose_providers, load_encoder
+from galleries.encoder import OnnxEncoder, load_encoder
 from galleries.errors import ConfigError, TowerError
 from galleries.images import InputSpec
+from galleries.providers import choose_providers
+from galleries.tower_card import TowerCard
 
 
 def pixels(count: int) -> np.ndarray:

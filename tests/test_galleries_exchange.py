@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from galleries.encoder import TowerCard
 from galleries.errors import EmotionsError, GalleryError
 from galleries.exchange import KEY, export_parquet, import_parquet
 from galleries.gallery import Gallery
 from galleries.images import InputSpec
+from galleries.tower_card import TowerCard
 
 arrow = pytest.importorskip("pyarrow", reason="pyarrow is not installed (pip install 'siamese-emotions[tables]')")
 parquet = pytest.importorskip("pyarrow.parquet")

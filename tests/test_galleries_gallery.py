@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from made_galleries import AXES, CARD, NAMES, OTHER, full, small
 
-from galleries.encoder import TowerCard
 from galleries.errors import ConfigError, EncoderMismatch, GalleryError
 from galleries.gallery import DEFAULT_NEIGHBORS, Gallery
 from galleries.images import InputSpec
+from galleries.tower_card import TowerCard
 
 FER2013 = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "fer2013.csv.xz"
 

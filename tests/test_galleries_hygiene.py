@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from galleries.condensing import WAYS, condense, condensed, herding, k_centres
-from galleries.encoder import TowerCard
 from galleries.errors import ConfigError, GalleryError
 from galleries.gallery import Gallery
 from galleries.hygiene import Fix, apply_fixes, check_gallery, neighbours_of_each
 from galleries.images import InputSpec
+from galleries.tower_card import TowerCard
 
 CARD = TowerCard("tiny", "ab" * 16, InputSpec(8, 8, 1), 6)
 NAMES = ("anger", "fear", "sadness")

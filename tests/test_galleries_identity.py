@@ -5,11 +5,11 @@ from typing import List, Optional
 import numpy as np
 import pytest
 
-from galleries.encoder import TowerCard
 from galleries.errors import GalleryError
 from galleries.gallery import Gallery
 from galleries.identity import predict_without, probe_identity, probe_own_person
 from galleries.images import InputSpec
+from galleries.tower_card import TowerCard
 
 CARD = TowerCard("tiny", "ab" * 16, InputSpec(8, 8, 1), 12)
 NAMES = ("anger", "fear", "sadness")

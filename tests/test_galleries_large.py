@@ -15,7 +15,6 @@ from made_galleries import WIDE, same
 from galleries import plain_files
 from galleries.building import GalleryBuilder
 from galleries.content import Pieces
-from galleries.encoder import TowerCard
 from galleries.errors import ConfigError, DataError, EncoderMismatch, GalleryError
 from galleries.gallery import Gallery
 from galleries.header import HEADER, header_checksum
@@ -23,6 +22,7 @@ from galleries.images import InputSpec
 from galleries.native import training_sample
 from galleries.rows import Rows
 from galleries.storage import read_state, write_state
+from galleries.tower_card import TowerCard
 
 RNG = np.random.default_rng(8)
 MANY = RNG.standard_normal((700, 6)).astype(np.float32)

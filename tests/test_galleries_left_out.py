@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from galleries.errors import ConfigError
-from galleries.index import KINDS, VectorIndex
+from galleries.index import VectorIndex
+from galleries.kinds import KINDS
 from galleries.left_out import nearest_outside
 
 

@@ -12,13 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from galleries import log as log_module
-from galleries.encoder import TowerCard
 from galleries.errors import GalleryError
 from galleries.gallery import Gallery
 from galleries.header import HEADER, checksum
 from galleries.images import InputSpec
 from galleries.log import Change, LogEntry, decode_log, encode_log, new_entry
 from galleries.storage import PREVIOUS
+from galleries.tower_card import TowerCard
 
 CARD = TowerCard("tiny", "ab" * 16, InputSpec(8, 8, 1), 4)
 AXES = np.eye(4, dtype=np.float32)

@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from galleries.calibration import calibrate, decisions
-from galleries.encoder import TowerCard
 from galleries.errors import ConfigError, EncoderMismatch, GalleryError
 from galleries.gallery import Gallery
 from galleries.images import InputSpec
 from galleries.personal import PERSONAL_WEIGHT
+from galleries.tower_card import TowerCard
 
 CARD = TowerCard("tiny", "ab" * 16, InputSpec(8, 8, 1), 2)
 NAMES = ("anger", "fear", "sadness")

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from conftest import Run, checksums
 
-from galleries.encoder import TowerCard
 from galleries.gallery import Gallery
 from galleries.images import InputSpec
+from galleries.tower_card import TowerCard
 
 NAMES = ("angry", "happy", "sad")
 

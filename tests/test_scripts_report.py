@@ -11,10 +11,10 @@ import pytest
 from browser import ask
 from conftest import NAMES, Run
 
-from galleries.encoder import TowerCard
 from galleries.errors import EmotionsError
 from galleries.gallery import Gallery
 from galleries.images import InputSpec
+from galleries.tower_card import TowerCard
 
 pytest.importorskip("sklearn", reason="the judging part is not installed")
 pytest.importorskip("plotly", reason="the judging part is not installed")
