@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from eval.crossing import Crossing, as_asked, cross, of_gallery
 from eval.leakage import crossing_sentences
 from eval.metrics import Scores, score
-from eval.neighbor_sweep import decided
 from galleries.encoder import OnnxEncoder
 from galleries.errors import DataError
 from galleries.gallery import Gallery
@@ -139,7 +138,7 @@ def answer(
     """
     k = n_neighbors
     distances, indices = gallery.kneighbors(queries.vectors, k) if nearest is None else nearest
-    winners = decided(distances[:, :k], gallery.labels[indices[:, :k]], len(gallery.emotions), weights)
+    winners = gallery.winners(distances[:, :k], indices[:, :k], weights)
     said = [gallery.emotions[winner] for winner in winners]
     emotions = sorted(set(gallery.emotions) | set(queries.truth))
     whole = score(queries.truth, said, emotions)

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from galleries.errors import ConfigError, GalleryError, require
 from galleries.gallery import Gallery
 from galleries.left_out import nearest_outside
-from galleries.voting import decide, vote
 
 ISOLATED = 0.99
 """A face is isolated when its k-th neighbour is farther away than this share of the references has theirs."""
@@ -111,7 +110,7 @@ def reference_points(
     k, everyone = min(n_neighbors, len(gallery) - 1), np.arange(len(gallery))
     distances, near = nearest_outside(gallery.kneighbors, vectors, rows, everyone, k, progress)
     voters = gallery.labels[near]
-    answers = decide(vote(distances, voters, len(gallery.emotions), weights), distances, voters)
+    answers = gallery.winners(distances, near, weights)
     reach = distances[:, -1]
     known = [gallery.references[int(row)] for row in rows]
     return MapPoints(
@@ -165,7 +164,7 @@ def query_points(
     emotions = (*gallery.emotions, *sorted(set(queries.truth) - set(gallery.emotions)))
     distances, near = gallery.kneighbors(queries.vectors, min(n_neighbors, len(gallery)))
     voters = gallery.labels[near]
-    answers = decide(vote(distances, voters, len(emotions), weights), distances, voters)
+    answers = gallery.winners(distances, near, weights)
     reach = distances[:, -1]
     return MapPoints(
         vectors=_unit(queries.vectors) if gallery.metric == "cosine" else queries.vectors,

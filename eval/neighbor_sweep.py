@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from galleries.errors import DataError
 from galleries.gallery import Gallery
-from galleries.voting import decide, vote
 
 MOST = 51
 """The largest number of neighbours that is tried; from 1 in steps of 2."""
@@ -62,17 +61,7 @@ def sweep_neighbors(
         )
     tried = tuple(range(1, min(MOST, len(gallery)) + 1, 2))
     distances, indices = gallery.kneighbors(vectors, tried[-1])
-    labels = gallery.labels[indices]
     codes = {name: code for code, name in enumerate(gallery.emotions)}
     own = np.array([codes.get(name, -1) for name in truth])
-    accuracies = tuple(
-        float((decided(distances[:, :k], labels[:, :k], len(codes), weights) == own).mean()) for k in tried
-    )
+    accuracies = tuple(float((gallery.winners(distances[:, :k], indices[:, :k], weights) == own).mean()) for k in tried)
     return NeighborSweep(tried, accuracies, tried[int(np.argmax(accuracies))], len(vectors))
-
-
-def decided(
-    distances: NDArray[np.float32], labels: NDArray[np.int64], n_classes: int, weights: str
-) -> NDArray[np.int64]:
-    """The emotion that the neighbours (B, k) vote for: int64 (B,)."""
-    return decide(vote(distances, labels, n_classes, weights), distances, labels)

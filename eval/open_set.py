@@ -90,9 +90,10 @@ def open_set(
     kept = np.flatnonzero(np.isin(gallery.labels, [gallery.emotions.index(name) for name in remaining]))
     index = VectorIndex.build(gallery.vectors[kept], np.arange(len(kept)), metric=gallery.metric)
     distances, found = index.search(queries[used], n_neighbors)
-    labels = gallery.labels[kept][found]  # (Q, k)
-    shares = vote(distances, labels, len(gallery.emotions), weights)
-    right = np.array(gallery.emotions)[decide(shares, distances, labels)] == true[used]
+    held = np.array([remaining.index(gallery.emotions[label]) for label in gallery.labels[kept]])
+    divided = gallery.references.take(kept).shares(remaining, held)
+    shares = vote(distances, held[found], len(remaining), weights, None if divided is None else divided[found])
+    right = np.array(remaining)[decide(shares, distances, held[found])] == true[used]
     novelty = (distances[:, 0], distances.mean(axis=1), 1 - shares.max(axis=1))
     groups = used if people is None else np.array(people)[used]
     return OpenSetScores(

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from eval.intervals import Bootstrap
 from eval.metrics import MEASURES, Scores, score
-from eval.neighbor_sweep import decided
 from eval.score_intervals import Interval, change_intervals, plain, resampled_scores
 from galleries.errors import DataError
 from galleries.gallery import Gallery
 from galleries.index import VectorIndex
 from galleries.vocabulary import canonical_list
+from galleries.voting import decide, vote
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def study_without(
             "and leave two or more that are asked about."
         )
     distances, indices = gallery.kneighbors(vectors, n_neighbors, emphasis={})
-    answers = decided(distances, gallery.labels[indices], len(gallery.emotions), weights)
+    answers = gallery.winners(distances, indices, weights)
     before = [gallery.emotions[winner] for winner in answers]
     after = _without(gallery, vectors[kept], others, n_neighbors, weights)
     asked = [emotion for emotion, is_kept in zip(truth, kept) if is_kept]
@@ -134,5 +134,7 @@ def _without(
     kept = np.flatnonzero(held >= 0)
     index = VectorIndex.build(gallery.vectors[kept], np.arange(len(kept)), metric=gallery.metric, kind="flat")
     distances, places = index.search(vectors, min(n_neighbors, len(kept)))
-    winners = decided(distances, held[kept][places], len(others), weights)
+    labels, shares = held[kept], gallery.references.take(kept).shares(others, held[kept])
+    cast = None if shares is None else shares[places]
+    winners = decide(vote(distances, labels[places], len(others), weights, cast), distances, labels[places])
     return [others[int(winner)] for winner in winners]

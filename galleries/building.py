@@ -16,6 +16,7 @@ from galleries.gallery import Gallery
 from galleries.index import VectorIndex
 from galleries.kinds import CHOICES, kind_for
 from galleries.layout import check_thumbnails
+from galleries.opinions import Votes
 from galleries.references import Column, References, columns, join
 from galleries.rows import Rows
 from galleries.tower_card import TowerCard, TowerIdentity, check_width
@@ -91,6 +92,7 @@ class GalleryBuilder:
         sources: Optional[Sequence[str]] = None,
         subjects: Column = None,
         sequences: Column = None,
+        votes: Optional[Votes] = None,
         thumbnails: Optional[NDArray[np.uint8]] = None,
     ) -> None:
         """Add references; a block that is refused adds nothing.
@@ -101,6 +103,7 @@ class GalleryBuilder:
             sources: M paths or row names; ``"reference:NUMBER"`` if not given.
             subjects: M people, or None.
             sequences: M films or bursts, or None.
+            votes: For each of M emotions to shares, or None; or None.
             thumbnails: uint8 (M, h, w) or (M, h, w, 3), of every block as large, or of none.
 
         Raises:
@@ -109,7 +112,7 @@ class GalleryBuilder:
             DataError: An emotion's name without a letter or digit.
         """
         check_width(vectors, self.tower)
-        known = columns(len(vectors), self._size, emotions, sources, subjects, sequences)
+        known = columns(len(vectors), self._size, emotions, sources, subjects, sequences, votes)
         ready = usable(vectors, self.metric, first=self._size)
         if not len(ready):
             return

@@ -14,6 +14,7 @@ from galleries.errors import GalleryError
 from galleries.evidence import Reference
 from galleries.layout import check_thumbnails
 from galleries.log import Change
+from galleries.opinions import Votes
 from galleries.references import Column, columns
 from galleries.vectors import Vectors
 from galleries.vocabulary import canonical
@@ -30,6 +31,7 @@ class ChangingCollection(Collection):
         sources: Optional[Sequence[str]] = None,
         subjects: Column = None,
         sequences: Column = None,
+        votes: Optional[Votes] = None,
         thumbnails: Optional[NDArray[np.uint8]] = None,
         fingerprint: Optional[str] = None,
     ) -> NDArray[np.int64]:
@@ -41,6 +43,7 @@ class ChangingCollection(Collection):
             sources: M paths or row names.
             subjects: M people, or None.
             sequences: M films or bursts, or None.
+            votes: For each of M emotions to shares, or None; or None.
             thumbnails: As large as those here; needed exactly if the gallery has thumbnails.
             fingerprint: The tower the vectors come from, to be checked.
 
@@ -52,7 +55,7 @@ class ChangingCollection(Collection):
             EncoderMismatch: Vectors of another tower.
         """
         self._check_vectors(vectors, fingerprint)
-        added = columns(len(vectors), self._next_number, emotions, sources, subjects, sequences)
+        added = columns(len(vectors), self._next_number, emotions, sources, subjects, sequences, votes)
         pictures = self._joined_thumbnails(thumbnails, len(vectors))
         numbers = np.arange(self._next_number, self._next_number + len(vectors), dtype=np.int64)
         self._index.add(vectors, numbers)
@@ -109,6 +112,7 @@ class ChangingCollection(Collection):
             sources=[known.source for known in added],
             subjects=[known.subject for known in added],
             sequences=[known.sequence for known in added],
+            votes=[known.votes for known in added],
             thumbnails=pictures,
         )
         self._changes[-1] = replace(self._changes[-1], action="merge")

@@ -23,6 +23,7 @@ from galleries.index import VectorIndex
 from galleries.kinds import kind_for
 from galleries.layout import Description, check_thumbnails
 from galleries.log import Change, LogEntry
+from galleries.opinions import Votes
 from galleries.recall import Recall, measure_recall
 from galleries.references import Column, References, columns
 from galleries.tower_card import TowerCard, TowerIdentity, check_width
@@ -41,6 +42,8 @@ class Collection:
         references: What is known of each, in ascending order of their numbers; made when asked for.
         emotions: The emotions that occur, in alphabetical order; as scikit-learn's ``classes_``.
         labels: int64 (N,): reference i shows ``emotions[labels[i]]``.
+        shares: float64 (N, C), what each reference votes for; None if all vote for their label
+            (:mod:`galleries.opinions`).
         thumbnails: uint8 (N, h, w) or (N, h, w, 3), or None.
         tower_onnx: The tower's ONNX file as bytes, or None; see :meth:`attach_tower`.
         log: What each save changed, the oldest first.
@@ -78,6 +81,7 @@ class Collection:
         self.emotions: Tuple[str, ...]
         self.labels: NDArray[np.int64]
         self.emotions, self.labels = self.references.labels()
+        self.shares = self.references.shares(self.emotions, self.labels)
         self._set_emphasis({name: self.emphasis[name] for name in self.emotions if name in self.emphasis})
 
     def _set_emphasis(self, factors: Mapping[str, float]) -> None:
@@ -97,6 +101,7 @@ class Collection:
         sources: Optional[Sequence[str]] = None,
         subjects: Column = None,
         sequences: Column = None,
+        votes: Optional[Votes] = None,
         thumbnails: Optional[NDArray[np.uint8]] = None,
     ) -> C:
         """Make a gallery of vectors.
@@ -111,6 +116,7 @@ class Collection:
             sources: N paths or row names; ``"reference:NUMBER"`` if not given.
             subjects: N people, or None.
             sequences: N films or bursts, or None.
+            votes: For each of N emotions to shares, or None where it votes for its emotion alone; or None.
             thumbnails: uint8 (N, h, w) or (N, h, w, 3), or None.
 
         Raises:
@@ -121,7 +127,7 @@ class Collection:
         """
         card = TowerCard.of(tower)
         check_width(vectors, card)
-        references = columns(len(vectors), 0, emotions, sources, subjects, sequences)
+        references = columns(len(vectors), 0, emotions, sources, subjects, sequences, votes)
         if thumbnails is not None:
             thumbnails = check_thumbnails(thumbnails, len(vectors)).copy()
         kind = kind_for(index, len(vectors))
@@ -166,6 +172,7 @@ class Collection:
             sources=[reference.source for reference in known],
             subjects=[reference.subject for reference in known],
             sequences=[reference.sequence for reference in known],
+            votes=known.votes(),
             thumbnails=self.thumbnails,
         )
 
@@ -212,6 +219,7 @@ class Collection:
             self._index.dead,
             self.recall,
             self.emphasis,
+            self.references.divided,
         )
 
     def measure_recall(self, k: int = 5, queries: int = 256, seed: int = 0) -> Recall:

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from galleries.errors import GalleryError, unknown_name
 from galleries.gallery import Gallery
 from galleries.hygiene import neighbours_of_each
-from galleries.voting import decide, vote
 
 Vectors = NDArray[np.float32]
 
@@ -125,9 +124,7 @@ def condense(
 def sound_references(gallery: Gallery, n_neighbors: int = 15) -> NDArray[np.bool_]:
     """References whose neighbours vote for what they are called, copies of them left out: bool (N,)."""
     distances, found = neighbours_of_each(gallery, n_neighbors)
-    labels = gallery.labels[found]
-    answers = decide(vote(distances, labels, len(gallery.emotions)), distances, labels)
-    sound: NDArray[np.bool_] = answers == gallery.labels
+    sound: NDArray[np.bool_] = gallery.winners(distances, found) == gallery.labels
     return sound
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 
 @dataclass(frozen=True)
@@ -62,12 +62,14 @@ class Reference:
         source: Where it came from: a path, or ``row:123``.
         subject: The person, if known.
         sequence: The film or burst, if known.
+        votes: What it votes for, where that is not its emotion alone: emotions to shares that sum to 1.
     """
 
     label: str
     source: str
     subject: Optional[str] = None
     sequence: Optional[str] = None
+    votes: Optional[Mapping[str, float]] = None
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,7 @@ class Neighbour:
         source: Where it came from.
         subject: The person, if known.
         sequence: The film or burst, if known.
+        votes: What it voted for, where that is not its emotion alone: emotions to shares that sum to 1.
     """
 
     rank: int
@@ -91,6 +94,7 @@ class Neighbour:
     source: str
     subject: Optional[str] = None
     sequence: Optional[str] = None
+    votes: Optional[Mapping[str, float]] = None
 
     def to_json(self) -> Dict[str, Any]:
         """The neighbour as a plain dict."""

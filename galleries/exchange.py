@@ -25,7 +25,8 @@ def export_parquet(gallery: Gallery, path: Union[str, Path]) -> None:
     """Write a gallery as a Parquet table: a row a reference, its thumbnail as PNG bytes.
 
     The columns are ``number`` (int64), ``emotion``, ``source``, ``subject``, ``sequence`` (text) and ``vector``
-    (float32 list of fixed length), and ``thumbnail`` (binary) where the gallery has thumbnails. The tower itself, the
+    (float32 list of fixed length), ``votes`` (a JSON object of emotions and shares) where some vote for
+    several, and ``thumbnail`` (binary) where the gallery has thumbnails. The tower itself, the
     log, the calibration and what is emphasised do not come along.
 
     Raises:
@@ -43,6 +44,10 @@ def export_parquet(gallery: Gallery, path: Union[str, Path]) -> None:
         "sequence": arrow.array([_text(r.sequence) for r in gallery.references], arrow.string()),
         "vector": arrow.FixedSizeListArray.from_arrays(flat, vectors.shape[1]),
     }
+    votes = gallery.references.votes()
+    if votes is not None:
+        told = [None if cast is None else json.dumps(dict(cast)) for cast in votes]
+        columns["votes"] = arrow.array(told, arrow.string())
     if gallery.thumbnails is not None:
         columns["thumbnail"] = arrow.array([_png(picture) for picture in gallery.thumbnails], arrow.binary())
     about = {"metric": gallery.metric, "index": gallery.index, "tower": gallery.tower.to_json()}
@@ -86,6 +91,7 @@ def import_parquet(path: Union[str, Path]) -> Gallery:
         sources=columns["source"],
         subjects=[None if value is None else str(value) for value in columns["subject"]],
         sequences=[None if value is None else str(value) for value in columns["sequence"]],
+        votes=_votes(table, path) if "votes" in table.column_names else None,
         thumbnails=_thumbnails(table, path) if "thumbnail" in table.column_names else None,
     )
 
@@ -108,6 +114,13 @@ def _vectors(table: Any, dim: int, path: Union[str, Path]) -> NDArray[np.float32
     if vectors.shape != (len(rows), dim):
         raise GalleryError(f"{path} has vectors of shape {vectors.shape[1:]}; its tower gives {dim} numbers.")
     return vectors
+
+
+def _votes(table: Any, path: Union[str, Path]) -> List[Any]:
+    try:
+        return [None if cast is None else json.loads(cast) for cast in table.column("votes").to_pylist()]
+    except (TypeError, ValueError, RecursionError) as error:
+        raise GalleryError(f"{path} has votes that are no JSON objects; mend them, or leave the column out.") from error
 
 
 def _thumbnails(table: Any, path: Union[str, Path]) -> NDArray[np.uint8]:

@@ -61,7 +61,7 @@ class Gallery(SearchableCollection):
             ConfigError: Unknown ``weights``.
         """
         felt, _, indices = self._voters(vectors, n_neighbors, fingerprint, subject, personal_weight)
-        return vote(felt, self.labels[indices], len(self.emotions), weights)
+        return self.tally(felt, indices, weights)
 
     def predict(
         self,
@@ -75,9 +75,7 @@ class Gallery(SearchableCollection):
     ) -> List[str]:
         """The emotion of each vector; arguments and errors as :meth:`predict_proba`, ties as in ``voting.decide``."""
         felt, _, indices = self._voters(vectors, n_neighbors, fingerprint, subject, personal_weight)
-        labels = self.labels[indices]
-        winners = decide(vote(felt, labels, len(self.emotions), weights), felt, labels)
-        return [self.emotions[winner] for winner in winners]
+        return [self.emotions[winner] for winner in self.winners(felt, indices, weights)]
 
     def classify(
         self,
@@ -145,9 +143,8 @@ class Gallery(SearchableCollection):
         """The vote by ``felt`` distances with the neighbours as they are: arrays (B, k)."""
         if len(felt) == 1:
             return [self._prediction(felt[0].tolist(), distances[0].tolist(), indices[0].tolist(), weights)]
-        labels = self.labels[indices]
-        scores = vote(felt, labels, len(self.emotions), weights)
-        winners = decide(scores, felt, labels).tolist()
+        scores = self.tally(felt, indices, weights)
+        winners = decide(scores, felt, self.labels[indices]).tolist()
         return [
             Prediction(self.emotions[winner], row[winner], dict(zip(self.emotions, row)), self._neighbours(far, those))
             for winner, row, far, those in zip(winners, scores.tolist(), distances.tolist(), indices.tolist())
@@ -155,8 +152,13 @@ class Gallery(SearchableCollection):
 
     def _prediction(self, felt: List[float], distances: List[float], indices: List[int], weights: str) -> Prediction:
         """:meth:`_predictions` of one vector, quickly."""
-        labels = [self.labels.item(index) for index in indices]
-        row, winner = vote_alone(felt, labels, len(self.emotions), weights)
+        if self.shares is None:
+            labels = [self.labels.item(index) for index in indices]
+            row, winner = vote_alone(felt, labels, len(self.emotions), weights)
+        else:
+            far, places = np.array([felt]), np.array([indices])
+            scores = self.tally(far, places, weights)
+            row, winner = scores[0].tolist(), int(decide(scores, far, self.labels[places])[0])
         near = self._neighbours(distances, indices)
         return Prediction(self.emotions[winner], row[winner], dict(zip(self.emotions, row)), near)
 

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from galleries.errors import GalleryError
 from galleries.gallery import Gallery
 from galleries.left_out import nearest_outside
-from galleries.voting import vote
 
 HYGIENE_NEIGHBORS = 15
 """Neighbours that are asked about each reference unless told otherwise."""
@@ -107,7 +106,7 @@ def check_gallery(gallery: Gallery, n_neighbors: int = HYGIENE_NEIGHBORS) -> Hyg
     groups = _duplicates(gallery)
     distances, found = neighbours_of_each(gallery, n_neighbors)
     labels = gallery.labels[found]  # (N, k)
-    shares = vote(distances, labels, len(gallery.emotions))
+    shares = gallery.tally(distances, found)
     own = np.arange(len(gallery))
     answers = shares.argmax(axis=1)
     suspicion = shares[own, answers] - shares[own, gallery.labels]

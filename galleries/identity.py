@@ -12,7 +12,6 @@ from galleries.errors import GalleryError
 from galleries.gallery import DEFAULT_NEIGHBORS, Gallery
 from galleries.left_out import nearest_outside
 from galleries.separation import left_out_answers
-from galleries.voting import decide, vote
 
 
 @dataclass(frozen=True)
@@ -177,6 +176,4 @@ def predict_without(
     distances, found = nearest_outside(gallery.kneighbors, vectors, asked, known, n_neighbors)
     if (found[:, :1] < 0).any():
         raise GalleryError("The gallery holds references of the person asked about alone; add other people.")
-    labels = np.where(found < 0, -1, gallery.labels[found])
-    scores = vote(distances, labels, len(gallery.emotions), weights)
-    return [gallery.emotions[winner] for winner in decide(scores, distances, labels)]
+    return [gallery.emotions[winner] for winner in gallery.winners(distances, found, weights)]

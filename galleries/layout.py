@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from galleries.content import PIECE, Pieces, Put, Read, forget
 from galleries.emphasis import check_factors
-from galleries.errors import DataError, GalleryError, TowerError, first_line
+from galleries.errors import DataError, EmotionsError, GalleryError, TowerError, first_line
 from galleries.evidence import Reference
 from galleries.kinds import KINDS
+from galleries.opinions import checked_votes
 from galleries.recall import Recall
 from galleries.records import read_record
 from galleries.references import References, join
@@ -40,6 +41,7 @@ class Description:
         dead: Removed vectors that an ``hnsw`` graph still walks over.
         recall: How often the index finds the nearest, or None where that was not measured.
         emphasis: How many times nearer the references of some emotions count, each above 1.
+        divided: References that do not vote for their emotion alone.
     """
 
     metric: str
@@ -50,6 +52,7 @@ class Description:
     dead: int = 0
     recall: Optional[Recall] = None
     emphasis: Mapping[str, float] = field(default_factory=dict)
+    divided: int = 0
 
     def to_json(self) -> Dict[str, Any]:
         """The header as a plain dict."""
@@ -68,6 +71,8 @@ class Description:
             told["recall"] = self.recall.to_json()
         if self.emphasis:
             told["emphasis"] = dict(self.emphasis)
+        if self.divided:
+            told["divided"] = self.divided
         return told
 
     @classmethod
@@ -81,7 +86,13 @@ class Description:
             tower = TowerCard.from_json(data["tower"])
             header = cls(data["metric"], data["index"], tower, dict(data["counts"]), data["next_number"])
             measured = None if data.get("recall") is None else read_record(Recall, data["recall"], "recall")
-            header = replace(header, dead=data.get("dead", 0), recall=measured, emphasis=dict(data.get("emphasis", {})))
+            header = replace(
+                header,
+                dead=data.get("dead", 0),
+                recall=measured,
+                emphasis=dict(data.get("emphasis", {})),
+                divided=data.get("divided", 0),
+            )
             check_factors(header.emphasis)
         except (KeyError, TypeError, ValueError, TowerError, DataError, GalleryError) as error:
             raise GalleryError(f"gallery.json is incomplete ({first_line(error)}); build the gallery anew.") from error
@@ -91,6 +102,7 @@ class Description:
             or header.index not in KINDS
             or not all(isinstance(number, int) and number > 0 for number in numbers)
             or not isinstance(header.dead, int)
+            or not isinstance(header.divided, int)
             or not set(header.emphasis) <= set(header.counts)
         ):
             raise GalleryError("gallery.json holds a wrong metric, index, count or emphasis; build the gallery anew.")
@@ -98,7 +110,7 @@ class Description:
 
 
 def encode_references(references: Sequence[Reference], numbers: NDArray[np.int64]) -> Pieces:
-    """References as JSON Lines in UTF-8, one a line: number, emotion, source, subject, sequence."""
+    """References as JSON Lines in UTF-8, one a line: number, emotion, source, subject, sequence, divided votes."""
 
     def write(put: Put) -> None:
         for start in range(0, len(references), _LINES):
@@ -109,13 +121,15 @@ def encode_references(references: Sequence[Reference], numbers: NDArray[np.int64
 
 
 def _line(number: int, reference: Reference) -> str:
-    row = {
+    row: Dict[str, Any] = {
         "number": number,
         "emotion": reference.label,
         "source": reference.source,
         "subject": reference.subject,
         "sequence": reference.sequence,
     }
+    if reference.votes is not None:
+        row["votes"] = dict(reference.votes)
     return json.dumps(row) + "\n"
 
 
@@ -161,8 +175,12 @@ def _parse_lines(lines: List[bytes]) -> Tuple[References, List[Any]]:
     try:
         rows = json.loads(b"[" + b",".join(lines) + b"]")  # one call: a third of the time of one a line
         found = [row["number"] for row in rows]
-        references = [Reference(row["emotion"], row["source"], row["subject"], row["sequence"]) for row in rows]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        cast = checked_votes([row.get("votes") for row in rows], len(rows))
+        references = [
+            Reference(row["emotion"], row["source"], row["subject"], row["sequence"], votes)
+            for row, votes in zip(rows, cast)
+        ]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, EmotionsError) as error:
         raise GalleryError(f"references.jsonl is not a list of references ({error}); build it anew.") from error
     texts = [text for r in references for text in (r.label, r.source)]
     named = [text for r in references for text in (r.subject, r.sequence) if text is not None]

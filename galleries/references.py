@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, Union, overload
+from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, Union, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from galleries.errors import GalleryError
 from galleries.evidence import Reference
+from galleries.opinions import Opinions, Votes, checked_votes
 from galleries.vocabulary import canonical
 
 Codes = NDArray[np.int64]
@@ -84,8 +85,11 @@ class References(Sequence[Reference]):
     about 30 bytes beside its source.
     """
 
-    def __init__(self, labels: _Names, sources: _Texts, subjects: _Names, sequences: _Names) -> None:
+    def __init__(
+        self, labels: _Names, sources: _Texts, subjects: _Names, sequences: _Names, opinions: Opinions
+    ) -> None:
         self._labels, self._sources, self._subjects, self._sequences = labels, sources, subjects, sequences
+        self._opinions = opinions
 
     @classmethod
     def of(cls, references: Iterable[Reference]) -> References:
@@ -98,6 +102,7 @@ class References(Sequence[Reference]):
             _Texts.of(r.source for r in known),
             _Names.of(r.subject for r in known),
             _Names.of(r.sequence for r in known),
+            Opinions.of([r.votes for r in known]),
         )
 
     def __len__(self) -> int:
@@ -118,9 +123,10 @@ class References(Sequence[Reference]):
     def _at(self, position: int) -> Reference:
         return Reference(str(self._labels.at(position)), *self.origin(position))
 
-    def origin(self, position: int) -> Tuple[str, Optional[str], Optional[str]]:
-        """Source, subject and sequence of the reference at a position, from 0."""
-        return self._sources.at(position), self._subjects.at(position), self._sequences.at(position)
+    def origin(self, position: int) -> Tuple[str, Optional[str], Optional[str], Optional[Mapping[str, float]]]:
+        """Source, subject, sequence and votes of the reference at a position, from 0."""
+        votes = self._opinions.at(position)
+        return self._sources.at(position), self._subjects.at(position), self._sequences.at(position), votes
 
     def __iter__(self) -> Iterator[Reference]:
         return (self._at(position) for position in range(len(self)))
@@ -158,6 +164,24 @@ class References(Sequence[Reference]):
             places[self._labels.table.index(name)] = place
         return tuple(names), places[self._labels.codes]
 
+    @property
+    def divided(self) -> int:
+        """How many do not vote for their emotion alone."""
+        return self._opinions.count
+
+    def votes(self) -> Optional[Votes]:
+        """What each reference votes for, None where that is its emotion alone; None if it is so for all."""
+        return self._opinions.each() if self.divided else None
+
+    def shares(self, emotions: Sequence[str], labels: Codes) -> Optional[NDArray[np.float64]]:
+        """As :meth:`votes`, as rows that sum to 1: float64 (N, C), columns in the order of C emotions.
+
+        Args:
+            emotions: Those that are voted for; what a reference gives to others goes to these in proportion.
+            labels: int64 (N,), each reference's emotion among them, which it votes for where it gives these nothing.
+        """
+        return self._opinions.shares(emotions, labels) if self.divided else None
+
     def people(self) -> List[str]:
         """The people that are named, in alphabetical order."""
         table = self._subjects.table
@@ -177,19 +201,21 @@ class References(Sequence[Reference]):
             self._sources.joined(other._sources),
             self._subjects.joined(other._subjects),
             self._sequences.joined(other._sequences),
+            self._opinions.joined(other._opinions),
         )
 
     def take(self, positions: Codes) -> References:
         """The references at these positions, int64 (M,)."""
-        columns = self._labels, self._sources, self._subjects, self._sequences
+        columns = self._labels, self._sources, self._subjects, self._sequences, self._opinions
         return References(*(column.take(positions) for column in columns))  # type: ignore[arg-type]
 
     def relabelled(self, positions: Codes, label: str) -> References:
-        """The same references, but for those at these positions, int64 (M,), that show another emotion."""
+        """The same references, but for those at these positions, (M,): they show another emotion, and vote for it."""
         labels = self._labels.joined(_Names.of([label]))
         codes = labels.codes[:-1].copy()
         codes[positions] = labels.codes[-1]
-        return References(_Names(labels.table, codes), self._sources, self._subjects, self._sequences)
+        opinions = self._opinions.without(positions)
+        return References(_Names(labels.table, codes), self._sources, self._subjects, self._sequences, opinions)
 
 
 def join(parts: Sequence[References]) -> References:
@@ -209,6 +235,7 @@ def columns(
     sources: Optional[Sequence[str]],
     subjects: Column,
     sequences: Column,
+    votes: Optional[Votes] = None,
 ) -> List[Reference]:
     """References of columns, checked; arguments as in :meth:`galleries.collection.Collection.build`.
 
@@ -219,12 +246,13 @@ def columns(
         sources: One for each, or None.
         subjects: One for each, or None.
         sequences: One for each, or None.
+        votes: Emotions to shares, or None, for each; or None.
 
     Raises:
-        GalleryError: Columns that differ in length.
+        GalleryError: Columns that differ in length, or votes that are no shares.
         DataError: An emotion's name without a letter or digit.
     """
-    given = {"emotions": emotions, "sources": sources, "subjects": subjects, "sequences": sequences}
+    given = {"emotions": emotions, "sources": sources, "subjects": subjects, "sequences": sequences, "votes": votes}
     for name, column in given.items():
         if column is not None and len(column) != size:
             raise GalleryError(f"{len(column)} {name} were given for {size} vectors; give one for each.")
@@ -232,8 +260,12 @@ def columns(
     none: Sequence[Optional[str]] = [None] * size
     where = sources if sources is not None else [f"reference:{number}" for number in range(first, first + size)]
     return [
-        Reference(names[emotion], str(source), subject, sequence)
-        for emotion, source, subject, sequence in zip(
-            emotions, where, none if subjects is None else subjects, none if sequences is None else sequences
+        Reference(names[emotion], str(source), subject, sequence, None if cast == {names[emotion]: 1.0} else cast)
+        for emotion, source, subject, sequence, cast in zip(
+            emotions,
+            where,
+            none if subjects is None else subjects,
+            none if sequences is None else sequences,
+            checked_votes(votes, size),
         )
     ]

@@ -12,6 +12,7 @@ from galleries.felt import Nearer, nearest_felt
 from galleries.index import VectorIndex
 from galleries.saved import SavedCollection
 from galleries.vectors import Vectors, check_k, usable
+from galleries.voting import decide, vote
 
 DEFAULT_NEIGHBORS = 5
 """Neighbours that vote unless told otherwise, as in scikit-learn's classifier."""
@@ -58,6 +59,35 @@ class SearchableCollection(SavedCollection):
             self._index.search, nearer, vectors, n_neighbors, factors[self.labels[nearer.places]]
         )
         return felt, indices
+
+    def tally(
+        self, distances: NDArray[np.floating], indices: NDArray[np.int64], weights: str = "distance"
+    ) -> NDArray[np.float64]:
+        """Each emotion's share of the vote of these references, as :func:`galleries.voting.vote`.
+
+        Args:
+            distances: (B, k), as they count.
+            indices: int64 (B, k); -1 for a place without a reference.
+            weights: ``"distance"`` or ``"majority"``.
+
+        Returns:
+            float64 (B, C), columns in the order of ``emotions``.
+
+        Raises:
+            ConfigError: Unknown ``weights``.
+        """
+        shares = None if self.shares is None else self.shares[indices]
+        return vote(distances, self._labels_at(indices), len(self.emotions), weights, shares)
+
+    def winners(
+        self, distances: NDArray[np.floating], indices: NDArray[np.int64], weights: str = "distance"
+    ) -> NDArray[np.int64]:
+        """Who wins :meth:`tally`, by :func:`galleries.voting.decide`: int64 (B,), codes into ``emotions``."""
+        return decide(self.tally(distances, indices, weights), distances, self._labels_at(indices))
+
+    def _labels_at(self, indices: NDArray[np.int64]) -> NDArray[np.int64]:
+        labels: NDArray[np.int64] = np.where(indices < 0, -1, self.labels[indices])
+        return labels
 
     def part(self, places: NDArray[np.int64]) -> VectorIndex:
         """A flat index of the references at these indices, int64 (M,), M ≥ 1; its numbers are 0 … M - 1."""

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from galleries.errors import GalleryError
 from galleries.gallery import DEFAULT_NEIGHBORS, Gallery
 from galleries.left_out import nearest_outside
-from galleries.voting import decide, vote
 
 
 @dataclass(frozen=True)
@@ -82,8 +81,7 @@ def left_out_answers(
     k = min(n_neighbors, len(gallery) - 1)
     everyone = np.arange(len(gallery))
     distances, found = nearest_outside(gallery.kneighbors, gallery.vectors[positions], positions, everyone, k)
-    labels = gallery.labels[found]
-    return decide(vote(distances, labels, len(gallery.emotions)), distances, labels)
+    return gallery.winners(distances, found)
 
 
 def separation(gallery: Gallery, emotion: str, n_neighbors: int = DEFAULT_NEIGHBORS) -> Separation:

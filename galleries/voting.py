@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import List, Sequence, Tuple
+from typing import List, Optional, Sequence, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ def vote(
     labels: NDArray[np.integer],
     n_classes: int,
     weights: str = "distance",
+    shares: Optional[NDArray[np.float64]] = None,
 ) -> NDArray[np.float64]:
     """Let each query's neighbours vote.
 
@@ -37,6 +38,8 @@ def vote(
         labels: (B, k), 0 … n_classes - 1, or -1 for a place without a neighbour.
         n_classes: Number of classes C.
         weights: ``"distance"`` or ``"majority"``.
+        shares: float64 (B, k, C), how each neighbour divides its voice, rows summing to 1
+            (:mod:`galleries.opinions`); None gives it to its label.
 
     Returns:
         float64 (B, C), each row sums to 1; a row without any neighbour is all zero.
@@ -62,8 +65,11 @@ def vote(
         weight = np.ones(labels.shape)
     if not everyone:  # an absent neighbour adds weight 0 to class 0
         weight, labels = weight * present, np.maximum(labels, 0)
-    cells = np.arange(len(labels))[:, None] * n_classes + labels  # (B, k) into scores, flattened
-    scores = np.bincount(cells.ravel(), weight.ravel(), len(labels) * n_classes).reshape(len(labels), n_classes)
+    if shares is None:
+        cells = np.arange(len(labels))[:, None] * n_classes + labels  # (B, k) into scores, flattened
+        scores = np.bincount(cells.ravel(), weight.ravel(), len(labels) * n_classes).reshape(len(labels), n_classes)
+    else:
+        scores = np.einsum("bk,bkc->bc", weight, shares)
     total = scores.sum(axis=1, keepdims=True)
     return scores / np.where(total > 0, total, 1.0)
 

@@ -113,14 +113,18 @@ def build_from_dataset(
         encoder: The tower; its ``metric`` is the gallery's.
         index: The index's kind.
         thumbnails: Whether to keep thumbnails.
-        options: ``format``, ``ferplus``, ``emotions``, ``split``, ``ratios``, ``seed``, ``part`` as typed.
+        options: ``format``, ``ferplus``, ``soft``, ``votes``, ``votes_share``, ``emotions``, ``split``, ``ratios``,
+            ``seed``, ``part`` as typed.
         scratch: A folder on a disk with room for the gallery, where it waits until it is saved.
     """
     from siamese.datasets import load_dataset
     from siamese.enrolling import enrol
 
+    if not 0 <= options["votes_share"] <= 1:
+        raise ConfigError(f"--votes-share {options['votes_share']:g} was given; give a share from 0 to 1, such as 0.5.")
+    laid = {name: options[name] for name in ("ferplus", "soft", "votes", "votes_share")}
     with console.bar("reading pictures") as progress:
-        dataset = load_dataset(data, options["format"], ferplus=options["ferplus"], progress=progress)
+        dataset = load_dataset(data, options["format"], progress=progress, **laid)
     if options["emotions"]:
         dataset = dataset.select(options["emotions"].split(","))
     for note in dataset.notes:

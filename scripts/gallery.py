@@ -38,12 +38,20 @@ def build(
     thumbnails: bool = typer.Option(True, help="Keep a 48x48 grey picture of each face as evidence."),
     format: Optional[str] = typer.Option(None, help="Force the data set's layout (see emotions data --help)."),
     ferplus: Optional[Path] = typer.Option(None, help="FER+'s fer2013new.csv, laid over FER-2013."),
+    soft: bool = typer.Option(False, "--soft", help="With --ferplus: each face votes as its ten annotators did."),
+    votes: Optional[Path] = typer.Option(
+        None, help="FER+'s fer2013new.csv beside FER-2013's labels: each face votes by its label and by theirs."
+    ),
+    votes_share: float = typer.Option(0.5, help="With --votes: the annotators' share of a face's vote, 0-1."),
     json: bool = typer.Option(False, "--json", help="Print what the gallery holds as JSON."),
 ) -> None:
     """Build a gallery: every face of a data set becomes a vector of the tower.
 
     --index auto is exact up to 100,000 faces, then hnsw to 300,000, ivf to 600,000, and ivfpq beyond. How often an
     approximate index finds the nearest is measured against exact search, told, and kept in the gallery.
+
+    Where annotators' votes come along (--votes, or --ferplus with --soft) a face that six of ten called fear and four
+    surprise votes for both. Its label stays what it is, and what it is counted and filtered by.
 
     --whiten 0.5 puts a matrix after the tower, fitted on the vectors of its own gallery; the new gallery carries that
     tower. Whether it helps your pictures says emotions fewshot --whiten.
@@ -64,6 +72,9 @@ def build(
     options = {
         "format": format,
         "ferplus": ferplus,
+        "soft": soft,
+        "votes": votes,
+        "votes_share": votes_share,
         "emotions": emotions,
         "part": part,
         "split": split,

@@ -133,6 +133,8 @@ def _named(value: Any, names: Dict[str, str]) -> Any:
             named[key] = names.get(named[key], named[key])
     if "emotions" in named:
         named["emotions"] = [names.get(emotion, emotion) for emotion in named["emotions"]]
+    if named.get("votes"):
+        named["votes"] = {names.get(emotion, emotion): share for emotion, share in named["votes"].items()}
     if "scores" in named:
         named["scores"] = {names.get(emotion, emotion): share for emotion, share in named["scores"].items()}
     return named
@@ -187,8 +189,15 @@ def _print_neighbours(neighbours: List[Dict[str, Any]], nearer: Dict[str, float]
         counted = f" (counts as {distance / nearer[emotion]:.4f})" if emotion in nearer else ""
         _print(
             f"  {neighbour['rank']:>3}. {emotion:<10} distance {distance:.4f}{counted}   "
-            f"#{neighbour['number']} {neighbour['source']}{person}"
+            f"#{neighbour['number']} {neighbour['source']}{person}{_told_votes(neighbour['votes'])}"
         )
+
+
+def _told_votes(votes: Optional[Dict[str, float]]) -> str:
+    """What a neighbour voted for, where that is not its emotion alone."""
+    if votes is None:
+        return ""
+    return ", votes " + ", ".join(f"{emotion} {console.percent(share)}" for emotion, share in list(votes.items())[:3])
 
 
 def _print(line: str) -> None:

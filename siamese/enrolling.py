@@ -13,6 +13,7 @@ from galleries.encoder import OnnxEncoder
 from galleries.errors import DataError
 from galleries.gallery import Gallery
 from galleries.images import InputSpec
+from galleries.opinions import votes_of
 from siamese.datasets.base import FaceDataset
 
 THUMBNAIL = InputSpec(48, 48, 1)
@@ -57,7 +58,8 @@ def enrol(
 ) -> Gallery:
     """Make a gallery of some pictures of a data set, block by block; it carries the tower with it.
 
-    What is in memory beside the data set stands at :class:`galleries.building.GalleryBuilder`.
+    What is in memory beside the data set stands at :class:`galleries.building.GalleryBuilder`. Where the data set has
+    soft labels, annotators' votes, the references vote by them (:mod:`galleries.opinions`).
 
     Args:
         dataset: The faces.
@@ -111,6 +113,7 @@ def _columns(dataset: FaceDataset, rows: NDArray[np.int64], thumbnails: bool) ->
         "sources": column(dataset.ids),
         "subjects": column(dataset.subjects),
         "sequences": column(dataset.sequences),
+        "votes": None if dataset.soft_labels is None else votes_of(dataset.emotions, dataset.soft_labels[rows]),
         "thumbnails": dataset.batch(rows, THUMBNAIL)[:, 0] if thumbnails else None,
     }
 

@@ -87,7 +87,7 @@ class Validator:
         spread, collapsed = collapse(queries, self.metric)
         knn = 0.0
         if np.isfinite(references).all() and np.isfinite(queries).all() and not collapsed:
-            said = knn_answers(references, self.references.labels, queries, self.metric, self.n_neighbors)
+            said = self._answers(references, queries)
             knn = float((said == self.queries.labels).mean())
         softmax = None
         if head is not None:
@@ -96,11 +96,15 @@ class Validator:
             softmax = float((scores.argmax(1).cpu().numpy() == self.queries.labels).mean())
         return Validation(knn, softmax, spread, collapsed)
 
+    def _answers(self, references: NDArray[np.float32], queries: NDArray[np.float32]) -> NDArray[np.int64]:
+        known = self.references
+        return knn_answers(references, known.labels, queries, self.metric, self.n_neighbors, known.soft)
+
     def confusion(self, tower: Tower, device: torch.device) -> NDArray[np.int64]:
         """Which emotion is taken for which by the vote: int64 (C, C), rows are true emotions, columns answers."""
         references = encode(tower, self.references, device)
         queries = encode(tower, self.queries, device)
-        said = knn_answers(references, self.references.labels, queries, self.metric, self.n_neighbors)
+        said = self._answers(references, queries)
         counts = np.zeros((self.n_classes, self.n_classes), np.int64)
         np.add.at(counts, (self.queries.labels, said), 1)
         return counts
@@ -112,12 +116,24 @@ def knn_answers(
     queries: NDArray[np.float32],
     metric: str,
     n_neighbors: int,
+    shares: Optional[NDArray[np.float32]] = None,
 ) -> NDArray[np.int64]:
-    """The label that each query's n nearest references vote for, weighted by distance: int64 (Q,)."""
+    """The label that each query's n nearest references vote for, weighted by distance: int64 (Q,).
+
+    Args:
+        references: float32 (N, D).
+        reference_labels: int64 (N,).
+        queries: float32 (Q, D).
+        metric: ``"cosine"`` or ``"euclidean"``.
+        n_neighbors: 1 … N.
+        shares: float32 (N, C), what each reference votes for, rows summing to 1; None for its label alone.
+    """
     index = VectorIndex.build(references, np.arange(len(references)), metric=metric)
     distances, neighbours = index.search(queries, n_neighbors)
     neighbour_labels = np.where(neighbours >= 0, reference_labels[neighbours], -1)
-    scores = vote(distances, neighbour_labels, int(reference_labels.max()) + 1)
+    n_classes = int(reference_labels.max()) + 1 if shares is None else shares.shape[1]
+    divided = None if shares is None else shares[neighbours].astype(np.float64)
+    scores = vote(distances, neighbour_labels, n_classes, shares=divided)
     return decide(scores, distances, neighbour_labels)
 
 

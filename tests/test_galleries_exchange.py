@@ -55,6 +55,20 @@ def test_another_tool_reads_the_table(tmp_path: Path) -> None:
     assert len(table.column("vector")[0].as_py()) == 4
 
 
+def test_divided_votes_come_along(tmp_path: Path) -> None:
+    votes = [{"fear": 0.6, "anger": 0.4}, None, {"anger": 1.0}] * 3
+    gallery = Gallery.build(scene().vectors, ["fear", "anger", "boredom"] * 3, tower=CARD, votes=votes)
+    export_parquet(gallery, tmp_path / "g.parquet")
+    back = import_parquet(tmp_path / "g.parquet")
+    assert [known.votes for known in back.references] == votes
+    table = parquet.read_table(tmp_path / "g.parquet")
+    for wrong, why in (("{", "no JSON objects"), ("3", "votes for 3")):
+        place = table.column_names.index("votes")
+        parquet.write_table(table.set_column(place, "votes", arrow.array([wrong] * 9)), tmp_path / "wrong.parquet")
+        with pytest.raises(GalleryError, match=why):
+            import_parquet(tmp_path / "wrong.parquet")
+
+
 def change(tmp_path: Path, **columns: Any) -> Path:
     """The exported table with columns replaced, or dropped where None."""
     export_parquet(scene(), tmp_path / "g.parquet")

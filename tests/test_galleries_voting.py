@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import List
+from typing import List, Tuple
 
 import numpy as np
 import pytest
@@ -129,3 +129,20 @@ def test_refusals() -> None:
             vote_alone([0.1, wrong], [1, 1], 2)
     with pytest.raises(ConfigError, match="Did you mean 'majority'"):
         vote_alone([0.0], [0], 2, "majorty")
+
+
+@given(rows, st.integers(0, 1000))
+def test_divided_voices_against_slow_sums(table: List[Tuple[List[float], List[int]]], seed: int) -> None:
+    distances = np.array([row[0] for row in table])
+    labels = np.array([row[1] for row in table])
+    shares = np.random.default_rng(seed).dirichlet(np.ones(4), labels.shape)
+    for weights in WEIGHTS:
+        scores = vote(distances, labels, 4, weights, shares)
+        for far, own, cast, row in zip(distances.tolist(), labels.tolist(), shares, scores):
+            expected = np.zeros(4)
+            for place in [place for place, label in enumerate(own) if label >= 0]:
+                marked = [-1 if label < 0 else int(other == place) for other, label in enumerate(own)]
+                expected += slow_scores(far, marked, 2, weights)[1] * cast[place]
+            np.testing.assert_allclose(row, expected, atol=1e-9)
+        whole = np.eye(4)[np.maximum(labels, 0)]
+        np.testing.assert_allclose(vote(distances, labels, 4, weights, whole), vote(distances, labels, 4, weights))

@@ -10,6 +10,9 @@ from typing import Tuple
 import numpy as np
 import pytest
 from conftest import SMALL, Run, the_error
+from onnx_towers import write_tower
+
+from galleries.gallery import Gallery
 
 pytest.importorskip("torch", reason="the learning part is not installed")
 
@@ -119,7 +122,7 @@ def test_votes_beside_the_labels(run: Run, faces: Path, tmp_path: Path) -> None:
     shared = ("train", "--data", data, "--recipe", "compact", "--epochs", 1, *SMALL)
     code, _text, err = run(*shared, "--votes", votes, "--out", out, "--json")
     assert code == 0, err
-    assert "50% of what cross-entropy learns" in " ".join(err.split())
+    assert "50% of what a face teaches and votes for" in " ".join(err.split())
     assert json.loads((out / "run.json").read_text())["votes"] == str(votes)
     card = json.loads((out / "card.json").read_text())
     assert (card["data"]["votes"], card["data"]["ferplus"], card["emotions"]) == (
@@ -127,6 +130,8 @@ def test_votes_beside_the_labels(run: Run, faces: Path, tmp_path: Path) -> None:
         False,
         ["anger", "happiness", "sadness"],
     )
+    held = Gallery.load(out / "gallery")
+    assert held.info()["divided"] == len(held)  # the run's own gallery votes as it was taught
     code, _, err = run("evaluate", out / "gallery", "--json")
     assert code == 0, err  # asked about FER-2013's own labels, without the votes
     export = ("--shipped", "--references", 6, "--max-drop", 100, "--out", tmp_path / "small")
@@ -141,6 +146,43 @@ def test_votes_beside_the_labels(run: Run, faces: Path, tmp_path: Path) -> None:
         (("--data", faces), "belong to the rows of FER-2013's CSV"),
     ):
         code, _, err = run(*shared, "--votes", votes, *options, "--out", tmp_path / "no")
+        assert code == 2
+        assert why in the_error(err)
+        assert not (tmp_path / "no").exists()
+
+
+def test_faces_vote_as_their_annotators_did(run: Run, tmp_path: Path) -> None:
+    data, votes = voted_faces(tmp_path)
+    lines = [line.split(",") for line in votes.read_text().splitlines()]
+    for line in lines[1:]:  # the three votes for neutral, which is nobody's label, become votes for happiness
+        line[2], line[3] = "0", str(int(line[3]) + int(line[2]))
+    votes.write_text("\n".join(",".join(line) for line in lines) + "\n")
+    write_tower(tmp_path / "tower.onnx")
+    shared = ("gallery", "build", "--data", data, "--tower", tmp_path / "tower.onnx", "--json")
+    for name, options, expected in (
+        ("plain", (), None),
+        ("beside", ("--votes", votes), None),
+        ("all", ("--votes", votes, "--votes-share", 1), None),
+        ("soft", ("--ferplus", votes, "--soft"), {"anger": 0.7, "happiness": 0.3}),
+    ):
+        code, text, err = run(*shared, *options, "--out", tmp_path / name)
+        assert code == 0, err
+        held = Gallery.load(tmp_path / name)
+        assert json.loads(text).get("divided", 0) == {"plain": 0, "soft": 12}.get(name, len(held))
+        cast = held.references[0].votes
+        assert held.references[0].label == "anger"
+        if expected is not None:
+            assert cast == expected
+        elif name == "beside":
+            assert cast is not None
+            assert cast["anger"] > 0.5
+            assert sum(cast.values()) == pytest.approx(1, abs=1e-3)
+    for options, why in (
+        (("--votes", votes, "--votes-share", 1.5), "give a share from 0 to 1"),
+        (("--soft",), "without votes"),
+        (("--votes", votes, "--ferplus", votes), "either replace"),
+    ):
+        code, _, err = run(*shared, *options, "--out", tmp_path / "no")
         assert code == 2
         assert why in the_error(err)
         assert not (tmp_path / "no").exists()

@@ -42,6 +42,17 @@ def test_knn_answers_against_plain_loops(metric: str, k: int) -> None:
     assert found == pytest.approx(slow_accuracy(references, theirs, queries, labels, metric, k), abs=1e-9)
 
 
+def test_references_may_divide_their_votes() -> None:
+    rng = np.random.default_rng(2)
+    labels, references = rng.integers(0, 4, 60), rng.normal(size=(60, 5)).astype(np.float32)
+    queries = rng.normal(size=(40, 5)).astype(np.float32)
+    own, turned = np.eye(4, dtype=np.float32)[labels], np.eye(4, dtype=np.float32)[(labels + 1) % 4]
+    plain = knn_answers(references, labels, queries, "cosine", 5)
+    assert np.array_equal(knn_answers(references, labels, queries, "cosine", 5, turned), (plain + 1) % 4)
+    half = knn_answers(references, labels, queries, "cosine", 1, 0.4 * turned + 0.6 * own)
+    assert np.array_equal(half, knn_answers(references, labels, queries, "cosine", 1))
+
+
 @given(
     st.lists(st.integers(0, 5), min_size=1, max_size=200), st.one_of(st.none(), st.integers(1, 250)), st.integers(0, 5)
 )

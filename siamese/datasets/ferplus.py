@@ -90,7 +90,10 @@ def votes_beside(dataset: FaceDataset, path: Path, share: float) -> FaceDataset:
     return replace(
         dataset,
         soft_labels=((1 - share) * own + share * likely).astype(np.float32),
-        notes=(*dataset.notes, f"FER+ votes are {share:.0%} of what cross-entropy learns; the labels stay FER-2013's."),
+        notes=(
+            *dataset.notes,
+            f"FER+ votes are {share:.0%} of what a face teaches and votes for; the labels stay FER-2013's.",
+        ),
     )
 
 
