@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, Optional, Tuple
 
@@ -108,7 +108,11 @@ def _towers(checkpoint: Any, dataset: Any, split: Any) -> Tuple[OnnxEncoder, Onn
 
 
 def _condense(whole: Gallery, dataset: Any, tower: OnnxEncoder, size: int, progress: Any) -> Gallery:
-    """The references to ship: the pictures that :func:`galleries.condensing.condense` chooses, no thumbnails."""
+    """The references to ship: the pictures that :func:`galleries.condensing.condense` chooses, no thumbnails.
+
+    They are chosen by the votes of the run's gallery, and vote for their labels alone: where those that are outvoted
+    are gone, annotators' votes add nothing.
+    """
     import numpy as np
 
     from galleries.condensing import condense
@@ -121,7 +125,7 @@ def _condense(whole: Gallery, dataset: Any, tower: OnnxEncoder, size: int, progr
     if lost:
         raise GalleryError(f"{lost[0]!r} in the run's gallery is no picture of {dataset.name}; build the gallery anew.")
     rows = np.array([row_of[source] for source in sources], np.int64)
-    return enrol(dataset, rows, tower, thumbnails=False, progress=progress)
+    return enrol(replace(dataset, soft_labels=None), rows, tower, thumbnails=False, progress=progress)
 
 
 def _validate(

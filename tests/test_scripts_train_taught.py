@@ -137,6 +137,7 @@ def test_votes_beside_the_labels(run: Run, faces: Path, tmp_path: Path) -> None:
     export = ("--shipped", "--references", 6, "--max-drop", 100, "--out", tmp_path / "small")
     code, _, err = run("export", out, *export)
     assert code == 0, err
+    assert "divided" not in Gallery.load(tmp_path / "small" / "gallery").info()
     assert "The votes are FER+" in (tmp_path / "small" / "card.md").read_text("utf-8")
     code, _, err = run(*shared, "--out", tmp_path / "plain")
     assert code == 0, err
