@@ -88,6 +88,8 @@ def is_rare(gallery: Gallery, emotion: str) -> bool:
 def fit_emphasis(gallery: Gallery, emotion: str, n_neighbors: int, taken: float = TAKEN, seed: int = 0) -> Emphasis:
     """Find the largest factor at which an emotion takes at most a share of the others' references.
 
+    It is counted by their labels, also where references divide their votes (:mod:`galleries.opinions`).
+
     Args:
         gallery: Two emotions or more; not changed. What else is emphasised in it stays so.
         emotion: Canonical name of one that it holds.

@@ -13,7 +13,7 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
-from galleries.errors import GalleryError
+from galleries.errors import GalleryError, shown
 from galleries.vocabulary import canonical
 
 Votes = Sequence[Optional[Mapping[str, float]]]
@@ -119,7 +119,9 @@ def _checked(cast: Any, place: int, known: Dict[Any, str]) -> Dict[str, float]:
     )
     total = sum(cast.values()) if is_votes else 0
     if not total > 0 or not total < math.inf:
-        raise GalleryError(f"Reference {place} votes for {cast!r}; give emotions and their shares, such as fear: 0.6.")
+        raise GalleryError(
+            f"Reference {place} votes for {shown(cast)}; give emotions and their shares, such as fear: 0.6."
+        )
     shares: Dict[str, float] = {}
     for name, share in cast.items():
         called = known[name] if name in known else known.setdefault(name, canonical(name))

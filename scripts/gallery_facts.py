@@ -33,6 +33,9 @@ def tell(held: Gallery, folder: Path, json: bool, news: Optional[str] = None) ->
     carried = "carried along" if facts["carries_tower"] else "not carried along"
     people = f"{facts['subjects']} people known" if facts["subjects"] else "people unknown"
     console.out.print(f"tower {tower['name']} ({tower['fingerprint']}, {carried}), {people}.", markup=False)
+    if held.references.divided:
+        told = f"{held.references.divided} references vote as their annotators did, not for one emotion alone."
+        console.out.print(told, markup=False)
     for emotion, factor in held.emphasis.items():
         console.out.print(f"{emotion} counts as {factor:g} times nearer than it is.", markup=False)
     if held.recall is not None:

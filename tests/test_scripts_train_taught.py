@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Tuple
 
+import cv2
 import numpy as np
 import pytest
 from conftest import SMALL, Run, the_error
@@ -158,6 +159,7 @@ def test_faces_vote_as_their_annotators_did(run: Run, tmp_path: Path) -> None:
     for line in lines[1:]:  # the three votes for neutral, which is nobody's label, become votes for happiness
         line[2], line[3] = "0", str(int(line[3]) + int(line[2]))
     votes.write_text("\n".join(",".join(line) for line in lines) + "\n")
+    cv2.imwrite(str(tmp_path / "face.png"), np.arange(48 * 48).reshape(48, 48) % 256)
     write_tower(tmp_path / "tower.onnx")
     shared = ("gallery", "build", "--data", data, "--tower", tmp_path / "tower.onnx", "--json")
     for name, options, expected in (
@@ -178,6 +180,12 @@ def test_faces_vote_as_their_annotators_did(run: Run, tmp_path: Path) -> None:
             assert cast is not None
             assert cast["anger"] > 0.5
             assert sum(cast.values()) == pytest.approx(1, abs=1e-3)
+    code, text, err = run("gallery", "info", tmp_path / "soft")
+    assert code == 0, err
+    assert "12 references vote as their annotators did" in " ".join(text.split())
+    code, text, err = run("query", tmp_path / "soft", data.parent / "face.png", "--whole", "--neighbors", len(held))
+    assert code == 0, err
+    assert "votes anger 70.0 %, happiness 30.0 %" in " ".join(text.split())
     for options, why in (
         (("--votes", votes, "--votes-share", 1.5), "give a share from 0 to 1"),
         (("--soft",), "without votes"),
