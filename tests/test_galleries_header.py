@@ -7,7 +7,7 @@ from typing import Any, Dict
 import pytest
 
 from galleries.errors import GalleryError
-from galleries.header import HEADER, header_checksum
+from galleries.header import HEADER, READABLE, header_checksum
 from galleries.storage import read_state, write_state
 
 OLD: Dict[str, bytes] = {"index.faiss": b"old index", "references.jsonl": b"old lines", "thumbnails.npy": b"old"}
@@ -21,7 +21,7 @@ def signed(header: Dict[str, Any]) -> str:
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"version": 5}, "update it"),
+        ({"version": READABLE[-1] + 1}, "update it"),
         ({"version": None}, "update it"),
         ({"format": "other"}, "does not describe a gallery"),
         ({"files": []}, "damaged"),

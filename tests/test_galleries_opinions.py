@@ -19,6 +19,7 @@ from galleries.condensing import sound_references
 from galleries.errors import DataError, GalleryError
 from galleries.gallery import Gallery
 from galleries.hygiene import check_gallery
+from galleries.layout import decode_references, encode_references
 from galleries.opinions import Opinions, checked_votes, votes_of
 from galleries.separation import left_out_answers
 
@@ -143,6 +144,17 @@ def test_to_the_disk_and_back(tmp_path: Path) -> None:
 def test_what_is_no_vote_is_refused(cast: Any) -> None:
     with pytest.raises(GalleryError, match=r"Reference 1 votes for .*such as fear: 0\.6"):
         small(votes=[None, cast, None, None, None, None])
+
+
+@pytest.mark.parametrize("cast", ["3", "{}", '{"fear": -1}', '{"fear": "much"}', '{"!": 1}', "[0.5]", '{"fear": NaN}'])
+def test_wrong_votes_in_a_file_are_refused(cast: str) -> None:
+    lines = encode_references(divided().references, np.arange(6)).whole().splitlines()
+    assert [known.votes for known in decode_references(b"\n".join(lines), np.arange(6))] == [
+        known.votes for known in divided().references
+    ]
+    lines[0] = lines[0][: lines[0].index(b'"votes"')] + f'"votes": {cast}}}'.encode()
+    with pytest.raises(GalleryError, match=r"references\.jsonl is not a list of references"):
+        decode_references(b"\n".join(lines), np.arange(6))
 
 
 def test_wrong_columns_and_names_are_refused() -> None:
