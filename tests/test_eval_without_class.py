@@ -7,6 +7,7 @@ import pytest
 
 from eval.intervals import Bootstrap
 from eval.neighbor_sweep import sweep_neighbors
+from eval.open_set import open_set
 from eval.without_class import study_without
 from galleries.errors import DataError
 from galleries.gallery import Gallery
@@ -71,3 +72,15 @@ def test_a_small_gallery_and_no_validation() -> None:
     assert sweep_neighbors(gallery, np.eye(4, dtype=np.float32), NAMES.tolist()).tried == (1, 3)
     with pytest.raises(DataError, match="No validation picture"):
         sweep_neighbors(gallery, np.zeros((0, 4), np.float32), [])
+
+
+def test_without_an_emotion_its_share_of_a_vote_goes_to_the_others() -> None:
+    names = ["anger", "boredom", "fear"]
+    cast = [None, None, {"fear": 0.4, "boredom": 0.6}]
+    gallery = Gallery.build(np.eye(3, 4, dtype=np.float32), names, tower=CARD, votes=cast)
+    queries, truth = np.eye(3, 4, dtype=np.float32), ["anger", "boredom", "fear"]
+    assert gallery.predict(queries, 1) == ["anger", "boredom", "boredom"]
+    told = open_set(gallery, queries, truth, ["boredom"], n_neighbors=1)
+    assert told.accuracy == 1.0  # the third gives all to fear once boredom is out
+    study = study_without(gallery, queries, truth, ["boredom"], 1, Bootstrap.draw(3))
+    assert (study.with_them.accuracy, study.without.accuracy) == (pytest.approx(2 / 3), 1.0)

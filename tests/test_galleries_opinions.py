@@ -12,9 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_galleries import AXES, CARD, same, scattered, small
 
-from eval.intervals import Bootstrap
-from eval.open_set import open_set
-from eval.without_class import study_without
 from galleries.condensing import sound_references
 from galleries.errors import DataError, GalleryError
 from galleries.gallery import Gallery
@@ -182,12 +179,3 @@ def test_votes_change_what_a_gallery_says_of_itself() -> None:
     assert [turned.emotions[label] for label in now] == [other[plain.emotions[label]] for label in was]
     assert check_gallery(turned).agreement < 0.5 < check_gallery(plain).agreement
     assert sound_references(turned).mean() < 0.5 < sound_references(plain).mean()
-
-
-def test_without_an_emotion_its_share_goes_to_the_others() -> None:
-    gallery = divided()
-    queries, truth = AXES[[0, 2, 4]], ["anger", "fear", "boredom"]
-    told = open_set(gallery, queries, truth, ["boredom"], n_neighbors=1)
-    assert told.accuracy == 1.0  # reference 2 gives all to fear once boredom is out
-    study = study_without(gallery, queries, truth, ["boredom"], 1, Bootstrap.draw(3))
-    assert study.without.accuracy == 1.0
