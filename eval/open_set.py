@@ -9,11 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eval.novelty import DetectionScore, score_detection
+from eval.without_class import rest_votes
 from galleries.errors import DataError
 from galleries.gallery import DEFAULT_NEIGHBORS, Gallery
-from galleries.index import VectorIndex
 from galleries.vocabulary import canonical_list
-from galleries.voting import decide, vote
 
 NOVELTY = ("nearest distance", "mean distance", "vote share")
 """What a face is judged by: the distance of the nearest reference, the mean distance of those that vote, and the share
@@ -87,13 +86,8 @@ def open_set(
     used = np.flatnonzero(np.isin(true, (*remaining, *out)))
     is_unknown = np.isin(true[used], out)
     _check(out, remaining, is_unknown)
-    kept = np.flatnonzero(np.isin(gallery.labels, [gallery.emotions.index(name) for name in remaining]))
-    index = VectorIndex.build(gallery.vectors[kept], np.arange(len(kept)), metric=gallery.metric)
-    distances, found = index.search(queries[used], n_neighbors)
-    held = np.array([remaining.index(gallery.emotions[label]) for label in gallery.labels[kept]])
-    divided = gallery.references.take(kept).shares(remaining, held)
-    shares = vote(distances, held[found], len(remaining), weights, None if divided is None else divided[found])
-    right = np.array(remaining)[decide(shares, distances, held[found])] == true[used]
+    distances, shares, winners = rest_votes(gallery, queries[used], remaining, n_neighbors, weights)
+    right = np.array(remaining)[winners] == true[used]
     novelty = (distances[:, 0], distances.mean(axis=1), 1 - shares.max(axis=1))
     groups = used if people is None else np.array(people)[used]
     return OpenSetScores(

@@ -13,7 +13,6 @@ from eval.metrics import MEASURES, Scores, score
 from eval.score_intervals import Interval, change_intervals, plain, resampled_scores
 from galleries.errors import DataError
 from galleries.gallery import Gallery
-from galleries.index import VectorIndex
 from galleries.vocabulary import canonical_list
 from galleries.voting import decide, vote
 
@@ -100,7 +99,9 @@ def study_without(
     distances, indices = gallery.kneighbors(vectors, n_neighbors, emphasis={})
     answers = gallery.winners(distances, indices, weights)
     before = [gallery.emotions[winner] for winner in answers]
-    after = _without(gallery, vectors[kept], others, n_neighbors, weights)
+    k = min(n_neighbors, int(np.isin(gallery.labels, [gallery.emotions.index(name) for name in others]).sum()))
+    winners = rest_votes(gallery, vectors[kept], others, k, weights)[2]
+    after = [others[int(winner)] for winner in winners]
     asked = [emotion for emotion, is_kept in zip(truth, kept) if is_kept]
     same = [said for said, is_kept in zip(before, kept) if is_kept]
     every = list(gallery.emotions)
@@ -125,16 +126,26 @@ def study_without(
     )
 
 
-def _without(
+def rest_votes(
     gallery: Gallery, vectors: NDArray[np.float32], others: Sequence[str], n_neighbors: int, weights: str
-) -> list[str]:
-    """What the references of the other classes alone say."""
+) -> tuple[NDArray[np.float32], NDArray[np.float64], NDArray[np.int64]]:
+    """What the references of some emotions alone say, compared one by one, none counting as nearer.
+
+    Args:
+        gallery: The references.
+        vectors: float32 (Q, D).
+        others: The emotions that stay, each held by the gallery. What references vote for beside them goes to them.
+        n_neighbors: How many vote, at most all that stay.
+        weights: Of the vote.
+
+    Returns:
+        Distances float32 (Q, k), shares of the vote float64 (Q, C) and winners int64 (Q,), both by place in ``others``.
+    """
     code = {emotion: place for place, emotion in enumerate(others)}
-    held = np.array([code.get(reference.label, -1) for reference in gallery.references], np.int64)
+    held = np.array([code.get(emotion, -1) for emotion in gallery.emotions], np.int64)[gallery.labels]
     kept = np.flatnonzero(held >= 0)
-    index = VectorIndex.build(gallery.vectors[kept], np.arange(len(kept)), metric=gallery.metric, kind="flat")
-    distances, places = index.search(vectors, min(n_neighbors, len(kept)))
-    labels, shares = held[kept], gallery.references.take(kept).shares(others, held[kept])
-    cast = None if shares is None else shares[places]
-    winners = decide(vote(distances, labels[places], len(others), weights, cast), distances, labels[places])
-    return [others[int(winner)] for winner in winners]
+    distances, found = gallery.part(kept).search(vectors, n_neighbors)
+    divided = gallery.references.take(kept).shares(others, held[kept])
+    labels, cast = held[kept][found], None if divided is None else divided[found]
+    shares = vote(distances, labels, len(others), weights, cast)
+    return distances, shares, decide(shares, distances, labels)
