@@ -152,13 +152,9 @@ class Gallery(SearchableCollection):
 
     def _prediction(self, felt: List[float], distances: List[float], indices: List[int], weights: str) -> Prediction:
         """:meth:`_predictions` of one vector, quickly."""
-        if self.shares is None:
-            labels = [self.labels.item(index) for index in indices]
-            row, winner = vote_alone(felt, labels, len(self.emotions), weights)
-        else:
-            far, places = np.array([felt]), np.array([indices])
-            scores = self.tally(far, places, weights)
-            row, winner = scores[0].tolist(), int(decide(scores, far, self.labels[places])[0])
+        labels = [self.labels.item(index) for index in indices]
+        shares = None if self.shares is None else self.shares[indices].tolist()
+        row, winner = vote_alone(felt, labels, len(self.emotions), weights, shares)
         near = self._neighbours(distances, indices)
         return Prediction(self.emotions[winner], row[winner], dict(zip(self.emotions, row)), near)
 

@@ -8,6 +8,7 @@ four surprise, and so it votes, while its label, by which it is counted, filtere
 from __future__ import annotations
 
 import math
+from operator import itemgetter
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
@@ -60,8 +61,8 @@ class Opinions:
         if not self.names:
             return None
         row = self.table[position].tolist()
-        cast = {name: round(share, DIGITS) for name, share in zip(self.names, row) if share}
-        return dict(sorted(cast.items(), key=lambda entry: -entry[1])) or None
+        cast = [(name, round(share, DIGITS)) for name, share in zip(self.names, row) if share]
+        return dict(sorted(cast, key=itemgetter(1), reverse=True)) or None
 
     def each(self) -> List[Optional[Dict[str, float]]]:
         """The votes of all."""

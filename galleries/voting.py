@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import List, Optional, Sequence, Tuple
 
 import numpy as np
@@ -82,7 +83,8 @@ def decide(
     """Name each query's winner.
 
     The class with the highest score wins. Among classes with equal scores (to 1e-9) the one whose nearest neighbour is
-    nearer wins; among those at equal distance the one with the lower label.
+    nearer wins; among those at equal distance the one with the lower label. Where voices are divided, a class may be
+    nobody's label; it loses to one that is somebody's.
 
     Args:
         scores: (B, C) of :func:`vote`.
@@ -104,22 +106,30 @@ def decide(
             seen = known[:, place] >= 0
             at = (rows[seen], known[seen, place])
             nearest[at] = np.minimum(nearest[at], far[seen, place])
-        # argmin takes the lower label of equals
+        # argmin takes the lower label of equals; a class that is tied, but nobody's label, is as far as can be
+        nearest = np.minimum(nearest, np.finfo(np.float64).max)
         winner[open_rows] = np.where(tied[open_rows], nearest, np.inf).argmin(axis=1)
     winner[~(labels >= 0).any(axis=1)] = -1
     return winner
 
 
 def vote_alone(
-    distances: Sequence[float], labels: Sequence[int], n_classes: int, weights: str = "distance"
+    distances: Sequence[float],
+    labels: Sequence[int],
+    n_classes: int,
+    weights: str = "distance",
+    shares: Optional[Sequence[Sequence[float]]] = None,
 ) -> Tuple[List[float], int]:
     """:func:`vote` and :func:`decide` of one query that has all its neighbours: the same numbers without numpy.
+
+    With shares they are the same but for the order of the sums, which is some 1e-16.
 
     Args:
         distances: k, not negative, nearest first, k ≥ 1.
         labels: k, 0 … n_classes - 1.
         n_classes: Number of classes C.
         weights: ``"distance"`` or ``"majority"``.
+        shares: k rows of C, how each neighbour divides its voice; None gives it to its label.
 
     Returns:
         The C scores and the winner.
@@ -136,15 +146,21 @@ def vote_alone(
     mean = numpy_sum(distances) / len(distances)
     unit = mean if mean > 0 else 1.0
     scores = [0.0] * n_classes
-    for far, label in zip(distances, labels):
-        scores[label] += 1.0 / (far / unit + SOFTENING) if weights == "distance" else 1.0
+    voices = [1.0 / (far / unit + SOFTENING) if weights == "distance" else 1.0 for far in distances]
+    if shares is None:
+        for voice, label in zip(voices, labels):
+            scores[label] += voice
+    else:
+        scores = [sum(map(operator.mul, voices, column)) for column in zip(*shares)]
     total = numpy_sum(scores)
     scores = [score / total for score in scores]
     least = max(scores) - _EQUAL
     tied = [label for label, score in enumerate(scores) if score >= least]
     if len(tied) == 1:
         return scores, tied[0]
-    return scores, min((far, label) for far, label in zip(distances, labels) if label in tied)[1]
+    return scores, min(((far, label) for far, label in zip(distances, labels) if label in tied), default=(0, tied[0]))[
+        1
+    ]
 
 
 def numpy_sum(values: Sequence[float]) -> float:

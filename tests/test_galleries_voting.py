@@ -72,6 +72,27 @@ def test_alone_to_the_last_bit(query: tuple, n_classes: int, weights: str) -> No
     assert vote_alone(distances, labels, n_classes, weights) == (scores[0].tolist(), decide(scores, far, known)[0])
 
 
+@given(alone, st.integers(12, 16), st.sampled_from(WEIGHTS), st.integers(0, 2**32 - 1))
+def test_alone_with_divided_voices(query: tuple, n_classes: int, weights: str, seed: int) -> None:
+    """Thirds and halves, so that ties come up, too, some of them between classes that are nobody's label."""
+    distances, labels = query
+    parts = np.random.default_rng(seed).integers(0, 3, (len(labels), n_classes)).astype(np.float64)
+    parts[parts.sum(axis=1) == 0] = 1.0
+    shares = parts / parts.sum(axis=1, keepdims=True)
+    far, known = np.array([distances], np.float32), np.array([labels])
+    scores = vote(far, known, n_classes, weights, shares[None])
+    row, winner = vote_alone(distances, labels, n_classes, weights, shares.tolist())
+    assert row == pytest.approx(scores[0].tolist(), abs=1e-12)
+    assert winner == decide(scores, far, known)[0]
+
+
+def test_a_tie_between_classes_that_are_nobodys_label() -> None:
+    shares = np.array([[[0.2, 0.0, 0.4, 0.4]]])
+    far, known = np.zeros((1, 1)), np.zeros((1, 1), np.int64)
+    assert decide(vote(far, known, 4, shares=shares), far, known).tolist() == [2]
+    assert vote_alone([0.0], [0], 4, shares=shares[0].tolist())[1] == 2
+
+
 def test_majority_counts() -> None:
     assert vote(np.zeros((1, 4)), np.array([[2, 2, 0, 1]]), 3, "majority").tolist() == [[0.25, 0.25, 0.5]]
 
