@@ -50,11 +50,14 @@ class HeadScore:
 
     Attributes:
         accuracy: Over all queries; every class has as many, so it is the balanced accuracy too.
+        weighted: The same with each class as heavy as it is frequent among the pool's pictures: what a test that asks
+            about every picture gives.
         recalls: Of each emotion's queries the share recognised, over the episodes it takes part in.
         shared: Accuracy on the queries whose emotion a gallery knows too; None without a gallery, or none shared.
     """
 
     accuracy: Mean
+    weighted: Mean
     recalls: dict[str, Mean]
     shared: Optional[Mean]
 
@@ -62,6 +65,7 @@ class HeadScore:
         """The result as a plain dict."""
         return {
             "accuracy": self.accuracy.to_json(),
+            "weighted": self.weighted.to_json(),
             "recalls": {emotion: recall.to_json() for emotion, recall in self.recalls.items()},
             "shared": None if self.shared is None else self.shared.to_json(),
         }
@@ -184,13 +188,15 @@ def _head_score(
     pool: Pool, episodes: Episodes, hits: NDArray[np.float64], known: Optional[NDArray[np.bool_]]
 ) -> HeadScore:
     accuracy = Mean.over(hits.mean(axis=1))
+    weighted = Mean.over(np.average(hits, axis=1, weights=np.bincount(pool.labels)[episodes.classes]))
     assert accuracy is not None
+    assert weighted is not None
     recalls = {}
     for label in np.unique(episodes.classes):
         recall = Mean.over(hits[episodes.classes == label])
         assert recall is not None
         recalls[pool.emotions[label]] = recall
-    return HeadScore(accuracy, recalls, None if known is None else Mean.over(_mean_of(hits, known)))
+    return HeadScore(accuracy, weighted, recalls, None if known is None else Mean.over(_mean_of(hits, known)))
 
 
 def _gallery_score(

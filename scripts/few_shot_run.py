@@ -10,7 +10,7 @@ import numpy as np
 
 from emotions_cli import console
 from emotions_cli.run_around import RunAround, read_data, run_around
-from emotions_cli.tower_file import open_tower
+from emotions_cli.tower_file import open_tower, own_gallery
 from galleries.encoder import OnnxEncoder
 from galleries.errors import ConfigError, DataError, SplitError, TowerError
 from galleries.gallery import DEFAULT_NEIGHBORS, Gallery
@@ -22,15 +22,16 @@ class FewShotTask:
     """Everything that episodes are drawn from and answered with.
 
     Attributes:
-        encoder: The tower.
+        encoder: The tower, or what it sees before its last layer.
         dataset: The faces.
         pool: Those that may take part.
         trained: Emotions the tower was trained on; None if it does not say.
         n_touched: Pictures of the data set the tower was trained or validated on; None if the data set is another.
         leaking: Whether such pictures take part.
         gallery: The tower's own gallery to compare with, or None.
+        gallery_encoder: The tower whose vectors it holds.
         gallery_neighbors: How many vote in it.
-        vectors: float32 (P, D) of the pool's pictures; None until they are encoded.
+        gallery_vectors: float32 (P, D) of the pool's pictures by that tower; None until they are encoded.
     """
 
     encoder: OnnxEncoder
@@ -40,8 +41,9 @@ class FewShotTask:
     n_touched: Optional[int]
     leaking: bool
     gallery: Optional[Gallery]
+    gallery_encoder: OnnxEncoder
     gallery_neighbors: int
-    vectors: Optional[np.ndarray]
+    gallery_vectors: Optional[np.ndarray]
 
 
 def open_task(path: Path, options: Dict[str, Any]) -> FewShotTask:
@@ -50,11 +52,13 @@ def open_task(path: Path, options: Dict[str, Any]) -> FewShotTask:
     Args:
         path: A run, a gallery that carries its tower, or an ``.onnx`` file.
         options: ``data``, ``format``, ``ferplus``, ``emotions``, ``unseen``, ``pictures``, ``against_gallery``,
-            ``enrol`` and ``whiten``, as typed.
+            ``enrol`` and ``features``, as typed.
     """
     from eval.episodes import Pool
 
-    encoder, gallery = open_tower(path, options["whiten"], options["against_gallery"] or options["enrol"])
+    whole = open_tower(path)
+    encoder = open_tower(path, features=True) if options["features"] else whole
+    gallery = own_gallery(path, whole) if options["against_gallery"] or options["enrol"] else None
     run = None if is_shipped(path) else run_around(path)
     dataset = read_data(path, run, options)
     trained = encoder.emotions or None
@@ -73,6 +77,7 @@ def open_task(path: Path, options: Dict[str, Any]) -> FewShotTask:
         None if touched is None else len(touched),
         takes_all and touched is not None and bool(np.isin(pool.rows, touched).any()),
         gallery,
+        whole,
         DEFAULT_NEIGHBORS if run is None else run.n_neighbors,
         None,
     )
@@ -154,16 +159,14 @@ def numbers(typed: str, option: str) -> List[int]:
 def score_all(task: FewShotTask, drawn: Sequence[Any], heads: Sequence[str], neighbors: Optional[int]) -> List[Any]:
     """Encode what takes part, once, and let every head answer all episodes."""
     from eval.few_shot import gallery_answers, score_episodes
-    from siamese.enrolling import encode_rows
 
     places = np.unique(np.concatenate([episodes.places for episodes in drawn]))
-    vectors = np.zeros((len(task.pool), task.encoder.embedding_dim), np.float32)
-    with console.bar("encoding faces") as progress:
-        vectors[places] = encode_rows(task.dataset, task.pool.rows[places], task.encoder, progress)
-    task.vectors = vectors
+    vectors = _encode(task, task.encoder, places)
     answers = None
     if task.gallery is not None:
-        answers = gallery_answers(task.gallery, task.pool, vectors, places, _voters(task.gallery, task))
+        own = vectors if task.gallery_encoder is task.encoder else _encode(task, task.gallery_encoder, places)
+        answers = gallery_answers(task.gallery, task.pool, own, places, _voters(task.gallery, task))
+        task.gallery_vectors = own
     scores = []
     for episodes in drawn:
         k = None if neighbors is None else min(neighbors, episodes.n_way * episodes.n_shot)
@@ -172,6 +175,16 @@ def score_all(task: FewShotTask, drawn: Sequence[Any], heads: Sequence[str], nei
                 score_episodes(task.pool, vectors, episodes, task.encoder.metric, heads, k, answers, progress)
             )
     return scores
+
+
+def _encode(task: FewShotTask, encoder: OnnxEncoder, places: np.ndarray) -> np.ndarray:
+    """float32 (P, D) of the pool's pictures, zeros for those that take no part."""
+    from siamese.enrolling import encode_rows
+
+    vectors = np.zeros((len(task.pool), encoder.embedding_dim), np.float32)
+    with console.bar("encoding faces") as progress:
+        vectors[places] = encode_rows(task.dataset, task.pool.rows[places], encoder, progress)
+    return vectors
 
 
 def _voters(gallery: Gallery, task: FewShotTask) -> int:
@@ -183,10 +196,12 @@ def enrol_all(task: FewShotTask, drawn: Sequence[Any], taken: float) -> List[Any
     from eval.gallery_enrolment import score_enrolled
 
     assert task.gallery is not None
-    assert task.vectors is not None
+    assert task.gallery_vectors is not None
     found = []
     for episodes in drawn:
         with console.bar(f"{episodes.n_shot}-shot galleries") as progress:
             voters = _voters(task.gallery, task)
-            found.append(score_enrolled(task.gallery, task.pool, task.vectors, episodes, voters, taken, progress))
+            found.append(
+                score_enrolled(task.gallery, task.pool, task.gallery_vectors, episodes, voters, taken, progress)
+            )
     return found

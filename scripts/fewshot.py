@@ -40,7 +40,9 @@ def fewshot(
         False, "--enrol", help="Beside it the shots of emotions that the tower's own gallery lacks, added to it."
     ),
     taken: float = typer.Option(0.1, help="With --enrol: as of emotions gallery add."),
-    whiten: float = typer.Option(0.0, help="As of emotions gallery build: 0 (as it is) to 1, such as 0.5."),
+    features: bool = typer.Option(
+        False, "--features", help="Heads see what the tower sees before its last layer, as of emotions gallery build."
+    ),
     seed: int = typer.Option(0, help="Of the episodes."),
     format: Optional[str] = typer.Option(None, help="Force the data set's layout (see emotions data --help)."),
     ferplus: Optional[Path] = typer.Option(None, help="FER+'s fer2013new.csv, laid over FER-2013."),
@@ -73,14 +75,14 @@ def fewshot(
         "pictures": pictures,
         "against_gallery": against_gallery,
         "enrol": enrol,
-        "whiten": whiten,
+        "features": features,
     }
     task = few_shot_run.open_task(tower, options)
     drawn = few_shot_run.draw_all(task, ways, wanted, queries, episodes, seed)
     scores = few_shot_run.score_all(task, drawn, names, neighbors)
     enrolled = few_shot_run.enrol_all(task, drawn, taken) if enrol else []
     if json:
-        facts = _facts(tower, task, scores, seed, whiten)
+        facts = _facts(tower, task, scores, seed, features)
         console.print_json({**facts, "enrolled": [entry.to_json() for entry in enrolled]})
     else:
         _tell(task, scores, names, against_gallery)
@@ -98,7 +100,7 @@ def _check(heads: List[str], neighbors: Optional[int]) -> None:
         raise ConfigError(f"--neighbors {neighbors} was given; give 1 or more.")
 
 
-def _facts(path: Path, task: Any, scores: List[Any], seed: int, whiten: float) -> Dict[str, Any]:
+def _facts(path: Path, task: Any, scores: List[Any], seed: int, features: bool) -> Dict[str, Any]:
     pool = task.pool
     emotions = []
     for label in pool.classes:
@@ -118,7 +120,7 @@ def _facts(path: Path, task: Any, scores: List[Any], seed: int, whiten: float) -
         "kept_apart": pool.unit,
         "emotions": emotions,
         "seed": seed,
-        "whiten": whiten,
+        "features": features,
         "results": [score.to_json() for score in scores],
         "own_gallery": None
         if task.gallery is None
@@ -142,6 +144,11 @@ def _tell(task: Any, scores: List[Any], heads: List[str], against_gallery: bool)
         f"each emotion, shots and queries of other {task.pool.unit.replace('distinct ', '')}{leaking}"
     )
     console.table(title, ["shots", *(TITLES[head] for head in heads)], rows)
+    weighted = "; ".join(
+        f"{TITLES[head]} {', '.join(console.percent(score.heads[head].weighted.mean) for score in scores)}"
+        for head in heads
+    )
+    console.say(f"With each emotion as heavy as it is frequent among the {len(task.pool):,} pictures: {weighted}.")
     if against_gallery:
         _tell_gallery(task, scores, heads)
     _tell_emotions(task, scores, heads[0])

@@ -32,8 +32,8 @@ def build(
     emotions: Optional[str] = typer.Option(None, help="Only these emotions, separated by commas."),
     metric: Optional[str] = typer.Option(None, help="cosine or euclidean. [default: the tower's own]"),
     index: str = typer.Option("auto", help="flat (exact), hnsw, ivf, ivfpq (approximate), or auto: by the number."),
-    whiten: float = typer.Option(
-        0.0, help="0 (the tower as it is) to 1: let its vectors use all directions, for few shots of other people."
+    features: bool = typer.Option(
+        False, "--features", help="What the tower sees before its last layer: for few shots of other people."
     ),
     thumbnails: bool = typer.Option(True, help="Keep a 48x48 grey picture of each face as evidence."),
     format: Optional[str] = typer.Option(None, help="Force the data set's layout (see emotions data --help)."),
@@ -53,8 +53,8 @@ def build(
     Where annotators' votes come along (--votes, or --ferplus with --soft) a face that six of ten called fear and four
     surprise votes for both. Its label stays what it is, and what it is counted and filtered by.
 
-    --whiten 0.5 puts a matrix after the tower, fitted on the vectors of its own gallery; the new gallery carries that
-    tower. Whether it helps your pictures says emotions fewshot --whiten.
+    --features takes the tower's last layer off, which was trained to tell its own emotions apart; the new gallery
+    carries that tower. Whether it helps your pictures says emotions fewshot --features.
     """
     from emotions_cli.enrolment import build_from_dataset
     from emotions_cli.tower_file import open_tower
@@ -67,7 +67,7 @@ def build(
     if index not in CHOICES:
         raise unknown_name("index", index, CHOICES)
     console.fresh_folder(out, "gallery")
-    encoder, _ = open_tower(tower, whiten)
+    encoder = open_tower(tower, features)
     encoder.metric = metric or encoder.metric
     options = {
         "format": format,

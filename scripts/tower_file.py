@@ -1,9 +1,8 @@
-"""The tower that a person named, as it is or whitened, and the gallery that belongs to it. Needs no torch."""
+"""The tower that a person named, whole or without its last layer, and the gallery belonging to it. Needs no torch."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Optional, Tuple
 
 from galleries.encoder import OnnxEncoder, load_encoder
 from galleries.errors import GalleryError
@@ -11,35 +10,35 @@ from galleries.gallery import Gallery
 from galleries.shipped import FOLDER, is_shipped
 
 
-def open_tower(path: Path, whiten: float = 0.0, gallery: bool = False) -> Tuple[OnnxEncoder, Optional[Gallery]]:
-    """Open a tower, and its own gallery if that is wanted.
+def open_tower(path: Path, features: bool = False) -> OnnxEncoder:
+    """Open a tower.
 
     Args:
         path: A run, a gallery that carries its tower, an ``.onnx`` file, or ``pretrained``.
-        whiten: The power by which its vectors are whitened, 0-1, on the vectors of its own gallery.
-        gallery: Whether its own gallery is wanted too.
+        features: Whether its vectors are to be what goes into its last linear layer.
 
     Raises:
-        TowerError: There is no tower, or it cannot be opened.
-        GalleryError: A gallery is needed, and there is none, or it is damaged.
-        ConfigError: A power outside 0-1.
-        DataError: The gallery has too few references to whiten by.
+        TowerError: There is no tower, it cannot be opened, or it does not end in a linear layer.
     """
-    from siamese.whitening import check_power, whitening_matrix
-    from siamese.whitening import whiten as whitened
+    encoder = load_encoder(FOLDER if is_shipped(path) else path)
+    if not features:
+        return encoder
+    from siamese.features import cut_before_embedding
 
-    check_power(whiten)
+    return OnnxEncoder(cut_before_embedding(encoder.model))
+
+
+def own_gallery(path: Path, encoder: OnnxEncoder) -> Gallery:
+    """The gallery of a run, or the one that a person named.
+
+    Args:
+        path: As typed for the tower.
+        encoder: The tower, as it is.
+
+    Raises:
+        GalleryError: There is none, it is damaged, or it holds vectors of another tower.
+    """
     path = FOLDER if is_shipped(path) else path
-    encoder = load_encoder(path)
-    held = _own_gallery(path, encoder) if gallery or whiten else None
-    if held is None or not whiten:
-        return encoder, held
-    matrix = whitening_matrix(held.vectors, held.metric, whiten)
-    other = OnnxEncoder(whitened(encoder.model, matrix, whiten))
-    return other, held.with_vectors(held.vectors @ matrix, other) if gallery else None
-
-
-def _own_gallery(path: Path, encoder: OnnxEncoder) -> Gallery:
     folder = path if (path / "gallery.json").is_file() else path / "gallery"
     if not folder.is_dir():
         raise GalleryError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -45,15 +46,24 @@ def slow_mean(support: np.ndarray, labels: np.ndarray, queries: np.ndarray, metr
 @pytest.mark.parametrize(("head", "oracle"), [("knn", slow_knn), ("prototype", slow_mean)])
 def test_accuracy_against_a_slow_oracle(metric: str, head: str, oracle: Any) -> None:
     pool, vectors = gaussian(4, 120, 1.0)
+    fewer = np.flatnonzero((pool.labels > 0) | (np.arange(len(pool)) % 8 == 0))  # half as many of the first emotion
+    pool = replace(pool, rows=pool.rows[fewer], labels=pool.labels[fewer], groups=pool.groups[fewer])
+    vectors = vectors[fewer]
     episodes = draw_episodes(pool, 3, 5, 6, 25)
     found = score_episodes(pool, vectors, episodes, metric, [head])
     labels = np.repeat(np.arange(3), 5)
-    accuracies, recalls = [], {name: [] for name in NAMES[:4]}  # type: ignore[var-annotated]
+    accuracies, weighted = [], []
+    recalls: dict[str, list[float]] = {name: [] for name in NAMES[:4]}
     for classes, shots, asked in zip(episodes.classes, episodes.support, episodes.queries):
         answers = np.array(oracle(vectors[shots.ravel()], labels, vectors[asked.ravel()], metric, 5)).reshape(3, 6)
         accuracies.append(np.mean(answers == np.arange(3)[:, None]))
         for place, label in enumerate(classes):
-            recalls[NAMES[label]].append(np.mean(answers[place] == place))
+            recalls[NAMES[label]].append(float(np.mean(answers[place] == place)))
+        sizes = [pool.size(label)[0] for label in classes]
+        each = [np.mean(answers[place] == place) for place in range(3)]
+        weighted.append(sum(size * share for size, share in zip(sizes, each)) / sum(sizes))
+    assert found.heads[head].weighted.mean == pytest.approx(np.mean(weighted))
+    assert found.heads[head].weighted.mean != pytest.approx(found.heads[head].accuracy.mean)
     assert found.heads[head].accuracy.mean == pytest.approx(np.mean(accuracies))
     for name, shares in recalls.items():
         assert found.heads[head].recalls[name].mean == pytest.approx(np.mean(shares))
