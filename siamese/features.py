@@ -1,8 +1,8 @@
 """A tower that gives what it sees before its last linear layer: for few shots of other people and emotions.
 
-The last layer is trained to tell the training's emotions apart and drops what does not serve that; what comes before it
-carries over better ("the hidden layer before the projection head is a better representation than the layer after":
-T. Chen, Kornblith, Norouzi and Hinton, "A Simple Framework for Contrastive Learning of Visual Representations", 2020).
+The last layer is trained to tell the training's emotions apart and drops what does not serve that; what goes into it
+carries over better, as T. Chen, Kornblith, Norouzi and Hinton found of the layer before a contrastive loss ("A Simple
+Framework for Contrastive Learning of Visual Representations", 2020).
 It is the same ONNX file with its end taken off, so a gallery, a device and every command use it as they use any tower.
 """
 
