@@ -22,7 +22,7 @@ class FewShotTask:
     """Everything that episodes are drawn from and answered with.
 
     Attributes:
-        encoder: The tower, or what it sees before its last layer.
+        encoder: The tower, as it is or changed for few shots.
         dataset: The faces.
         pool: Those that may take part.
         trained: Emotions the tower was trained on; None if it does not say.
@@ -52,12 +52,13 @@ def open_task(path: Path, options: Dict[str, Any]) -> FewShotTask:
     Args:
         path: A run, a gallery that carries its tower, or an ``.onnx`` file.
         options: ``data``, ``format``, ``ferplus``, ``emotions``, ``unseen``, ``pictures``, ``against_gallery``,
-            ``enrol`` and ``features``, as typed.
+            ``enrol``, ``features`` and ``closer``, as typed.
     """
     from eval.episodes import Pool
 
     whole = open_tower(path)
-    encoder = open_tower(path, features=True) if options["features"] else whole
+    changed = options["features"] or options["closer"] != 1
+    encoder = open_tower(path, options["features"], options["closer"]) if changed else whole
     gallery = own_gallery(path, whole) if options["against_gallery"] or options["enrol"] else None
     run = None if is_shipped(path) else run_around(path)
     dataset = read_data(path, run, options)

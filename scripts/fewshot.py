@@ -43,6 +43,7 @@ def fewshot(
     features: bool = typer.Option(
         False, "--features", help="Heads see what the tower sees before its last layer, as of emotions gallery build."
     ),
+    closer: float = typer.Option(1.0, help="Heads see the middle of larger pictures, as of emotions gallery build."),
     seed: int = typer.Option(0, help="Of the episodes."),
     format: Optional[str] = typer.Option(None, help="Force the data set's layout (see emotions data --help)."),
     ferplus: Optional[Path] = typer.Option(None, help="FER+'s fer2013new.csv, laid over FER-2013."),
@@ -76,13 +77,14 @@ def fewshot(
         "against_gallery": against_gallery,
         "enrol": enrol,
         "features": features,
+        "closer": closer,
     }
     task = few_shot_run.open_task(tower, options)
     drawn = few_shot_run.draw_all(task, ways, wanted, queries, episodes, seed)
     scores = few_shot_run.score_all(task, drawn, names, neighbors)
     enrolled = few_shot_run.enrol_all(task, drawn, taken) if enrol else []
     if json:
-        facts = _facts(tower, task, scores, seed, features)
+        facts = {**_facts(tower, task, scores, seed), "features": features, "closer": closer}
         console.print_json({**facts, "enrolled": [entry.to_json() for entry in enrolled]})
     else:
         _tell(task, scores, names, against_gallery)
@@ -100,7 +102,7 @@ def _check(heads: List[str], neighbors: Optional[int]) -> None:
         raise ConfigError(f"--neighbors {neighbors} was given; give 1 or more.")
 
 
-def _facts(path: Path, task: Any, scores: List[Any], seed: int, features: bool) -> Dict[str, Any]:
+def _facts(path: Path, task: Any, scores: List[Any], seed: int) -> Dict[str, Any]:
     pool = task.pool
     emotions = []
     for label in pool.classes:
@@ -120,7 +122,6 @@ def _facts(path: Path, task: Any, scores: List[Any], seed: int, features: bool) 
         "kept_apart": pool.unit,
         "emotions": emotions,
         "seed": seed,
-        "features": features,
         "results": [score.to_json() for score in scores],
         "own_gallery": None
         if task.gallery is None

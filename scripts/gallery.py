@@ -35,6 +35,9 @@ def build(
     features: bool = typer.Option(
         False, "--features", help="What the tower sees before its last layer: for few shots of other people."
     ),
+    closer: float = typer.Option(
+        1.0, help="Look at the middle of pictures so many times larger, 1-2: for faces that are cut out widely."
+    ),
     thumbnails: bool = typer.Option(True, help="Keep a 48x48 grey picture of each face as evidence."),
     format: Optional[str] = typer.Option(None, help="Force the data set's layout (see emotions data --help)."),
     ferplus: Optional[Path] = typer.Option(None, help="FER+'s fer2013new.csv, laid over FER-2013."),
@@ -54,7 +57,8 @@ def build(
     surprise votes for both. Its label stays what it is, and what it is counted and filtered by.
 
     --features takes the tower's last layer off, which was trained to tell its own emotions apart; the new gallery
-    carries that tower. Whether it helps your pictures says emotions fewshot --features.
+    carries that tower. --closer 1.25 lets it look at the middle of the pictures, at the size it learned from. Whether
+    they help your pictures says emotions fewshot with the same options.
     """
     from emotions_cli.enrolment import build_from_dataset
     from emotions_cli.tower_file import open_tower
@@ -67,7 +71,7 @@ def build(
     if index not in CHOICES:
         raise unknown_name("index", index, CHOICES)
     console.fresh_folder(out, "gallery")
-    encoder = open_tower(tower, features)
+    encoder = open_tower(tower, features, closer)
     encoder.metric = metric or encoder.metric
     options = {
         "format": format,

@@ -1,4 +1,4 @@
-"""The tower that a person named, whole or without its last layer, and the gallery belonging to it. Needs no torch."""
+"""The tower that a person named, as it is or changed for few shots, and the gallery that belongs to it. No torch."""
 
 from __future__ import annotations
 
@@ -10,22 +10,27 @@ from galleries.gallery import Gallery
 from galleries.shipped import FOLDER, is_shipped
 
 
-def open_tower(path: Path, features: bool = False) -> OnnxEncoder:
+def open_tower(path: Path, features: bool = False, closer: float = 1.0) -> OnnxEncoder:
     """Open a tower.
 
     Args:
         path: A run, a gallery that carries its tower, an ``.onnx`` file, or ``pretrained``.
         features: Whether its vectors are to be what goes into its last linear layer.
+        closer: How many times larger pictures are to be, of which it looks at the middle, 1-2.
 
     Raises:
         TowerError: There is no tower, it cannot be opened, or it does not end in a linear layer.
+        ConfigError: ``closer`` is outside 1-2.
     """
-    encoder = load_encoder(FOLDER if is_shipped(path) else path)
-    if not features:
-        return encoder
+    from siamese.closer import check_closer, look_closer
     from siamese.features import cut_before_embedding
 
-    return OnnxEncoder(cut_before_embedding(encoder.model))
+    check_closer(closer)
+    encoder = load_encoder(FOLDER if is_shipped(path) else path)
+    model = cut_before_embedding(encoder.model) if features else encoder.model
+    if closer > 1:
+        model = look_closer(model, closer)
+    return encoder if model is encoder.model else OnnxEncoder(model)
 
 
 def own_gallery(path: Path, encoder: OnnxEncoder) -> Gallery:
