@@ -158,9 +158,8 @@ def vote_alone(
     tied = [label for label, score in enumerate(scores) if score >= least]
     if len(tied) == 1:
         return scores, tied[0]
-    return scores, min(((far, label) for far, label in zip(distances, labels) if label in tied), default=(0, tied[0]))[
-        1
-    ]
+    heard = ((far, label) for far, label in zip(distances, labels) if label in tied)
+    return scores, min(heard, default=(0.0, tied[0]))[1]
 
 
 def numpy_sum(values: Sequence[float]) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 
 from emotions_cli import console
 from emotions_cli.run_around import RunAround, read_data, run_around
-from emotions_cli.tower_file import open_tower, own_gallery
+from emotions_cli.tower_file import for_few_shots, open_tower, own_gallery
 from galleries.encoder import OnnxEncoder
 from galleries.errors import ConfigError, DataError, SplitError, TowerError
 from galleries.gallery import DEFAULT_NEIGHBORS, Gallery
@@ -57,8 +57,7 @@ def open_task(path: Path, options: Dict[str, Any]) -> FewShotTask:
     from eval.episodes import Pool
 
     whole = open_tower(path)
-    changed = options["features"] or options["closer"] != 1
-    encoder = open_tower(path, options["features"], options["closer"]) if changed else whole
+    encoder = for_few_shots(whole, options["features"], options["closer"])
     gallery = own_gallery(path, whole) if options["against_gallery"] or options["enrol"] else None
     run = None if is_shipped(path) else run_around(path)
     dataset = read_data(path, run, options)

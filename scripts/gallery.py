@@ -61,7 +61,7 @@ def build(
     they help your pictures says emotions fewshot with the same options.
     """
     from emotions_cli.enrolment import build_from_dataset
-    from emotions_cli.tower_file import open_tower
+    from emotions_cli.tower_file import for_few_shots, open_tower
     from galleries.errors import unknown_name
     from galleries.kinds import CHOICES
     from galleries.vectors import METRICS
@@ -71,7 +71,7 @@ def build(
     if index not in CHOICES:
         raise unknown_name("index", index, CHOICES)
     console.fresh_folder(out, "gallery")
-    encoder = open_tower(tower, features, closer)
+    encoder = for_few_shots(open_tower(tower), features, closer)
     encoder.metric = metric or encoder.metric
     options = {
         "format": format,

@@ -10,23 +10,34 @@ from galleries.gallery import Gallery
 from galleries.shipped import FOLDER, is_shipped
 
 
-def open_tower(path: Path, features: bool = False, closer: float = 1.0) -> OnnxEncoder:
+def open_tower(path: Path) -> OnnxEncoder:
     """Open a tower.
 
     Args:
         path: A run, a gallery that carries its tower, an ``.onnx`` file, or ``pretrained``.
+
+    Raises:
+        TowerError: There is no tower, or it cannot be opened.
+    """
+    return load_encoder(FOLDER if is_shipped(path) else path)
+
+
+def for_few_shots(encoder: OnnxEncoder, features: bool, closer: float) -> OnnxEncoder:
+    """A tower changed for few shots; itself where nothing is to change.
+
+    Args:
+        encoder: The tower as it is.
         features: Whether its vectors are to be what goes into its last linear layer.
         closer: How many times larger pictures are to be, of which it looks at the middle, 1-2.
 
     Raises:
-        TowerError: There is no tower, it cannot be opened, or it does not end in a linear layer.
+        TowerError: It does not end in a linear layer.
         ConfigError: ``closer`` is outside 1-2.
     """
     from siamese.closer import check_closer, look_closer
     from siamese.features import cut_before_embedding
 
     check_closer(closer)
-    encoder = load_encoder(FOLDER if is_shipped(path) else path)
     model = cut_before_embedding(encoder.model) if features else encoder.model
     if closer > 1:
         model = look_closer(model, closer)

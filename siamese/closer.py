@@ -7,13 +7,10 @@ the same ONNX file with one step in front, so a gallery, a device and every comm
 
 from __future__ import annotations
 
-import hashlib
-import json
-
 import numpy as np
 
-from galleries.encoder import CARD_KEY
 from galleries.errors import ConfigError, require
+from siamese.derived import read_card, with_own_card
 
 LARGEST = 2.0
 """How much closer a tower may look at most."""
@@ -49,7 +46,7 @@ def look_closer(model: bytes, times: float) -> bytes:
     check_closer(times)
     onnx = require("onnx", "train")
     tower = onnx.load_from_string(model)
-    card = json.loads({entry.key: entry.value for entry in tower.metadata_props}[CARD_KEY])
+    card = read_card(tower)
     sides = [int(card["input"]["height"]), int(card["input"]["width"])]
     edges = [round(side * (times - 1) / 2) for side in sides]
     if not any(edges):
@@ -71,10 +68,4 @@ def look_closer(model: bytes, times: float) -> bytes:
     height, width = (side + 2 * edge for side, edge in zip(sides, edges))
     shape = ["batch", int(card["input"]["channels"]), height, width]
     graph.input[0].CopyFrom(onnx.helper.make_tensor_value_info("pixels", onnx.TensorProto.UINT8, shape))
-    card["made_from"] = card["fingerprint"]
-    card["closer"] = times
-    card["input"].update(height=height, width=width)
-    card["fingerprint"] = hashlib.blake2b(f"{card['made_from']} {height}x{width}".encode(), digest_size=16).hexdigest()
-    onnx.helper.set_model_props(tower, {CARD_KEY: json.dumps(card)})
-    data: bytes = tower.SerializeToString()
-    return data
+    return with_own_card(tower, card, closer=times, input={**card["input"], "height": height, "width": width})

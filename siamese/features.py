@@ -8,15 +8,13 @@ It is the same ONNX file with its end taken off, so a gallery, a device and ever
 
 from __future__ import annotations
 
-import hashlib
-import json
 from typing import Any
 
 import numpy as np
 
-from galleries.encoder import CARD_KEY
 from galleries.errors import TowerError, require
 from galleries.providers import open_session
+from siamese.derived import read_card, with_own_card
 
 _LINEAR = ("Gemm", "MatMul")
 _AFTER = ("Add", "BatchNormalization", "Cast", "DequantizeLinear", "Mul", "QuantizeLinear", "Relu")
@@ -40,7 +38,7 @@ def cut_before_embedding(model: bytes) -> bytes:
     onnx = require("onnx", "train")
     tower = onnx.load_from_string(model)
     graph = tower.graph
-    card = json.loads({entry.key: entry.value for entry in tower.metadata_props}[CARD_KEY])
+    card = read_card(tower)
     made_by = {output: node for node in graph.node for output in node.output}
     output = graph.output[0].name
     features = _into_the_last_layer(made_by, output, str(card.get("tower")))
@@ -56,13 +54,7 @@ def cut_before_embedding(model: bytes) -> bytes:
     graph.output[0].CopyFrom(onnx.helper.make_tensor_value_info(output, onnx.TensorProto.FLOAT, None))
     dim = _length(tower.SerializeToString(), card)
     graph.output[0].CopyFrom(onnx.helper.make_tensor_value_info(output, onnx.TensorProto.FLOAT, ["batch", dim]))
-    card["made_from"] = card["fingerprint"]
-    card["layer"] = "features"
-    card["embedding_dim"] = dim
-    card["fingerprint"] = hashlib.blake2b(f"{card['made_from']} {features}".encode(), digest_size=16).hexdigest()
-    onnx.helper.set_model_props(tower, {CARD_KEY: json.dumps(card)})
-    data: bytes = tower.SerializeToString()
-    return data
+    return with_own_card(tower, card, layer="features", embedding_dim=dim)
 
 
 def _into_the_last_layer(made_by: dict[str, Any], name: str, tower: str) -> str:

@@ -10,8 +10,6 @@ of its own and needs a gallery of its own vectors.
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 import logging
 import tempfile
 import warnings
@@ -22,8 +20,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from galleries.encoder import CARD_KEY
 from galleries.errors import TowerError, first_line, require
+from siamese.derived import read_card, with_own_card
 
 PRECISIONS = ("float32", "float16", "int8")
 
@@ -83,7 +81,7 @@ def quantise_int8(model: bytes, faces: NDArray[np.uint8]) -> bytes:
             )
         except Exception as error:  # ONNX Runtime's exceptions share no public base class
             raise TowerError(f"The tower cannot be quantised ({first_line(error)}); export without --int8.") from error
-        return _with_own_card(onnx.load(str(target)), model, "int8")
+        return with_own_card(onnx.load(str(target)), read_card(onnx.load_from_string(model)), precision="int8")
 
 
 def halve(model: bytes) -> bytes:
@@ -103,10 +101,12 @@ def halve(model: bytes) -> bytes:
     float16 = require("onnxruntime.transformers.float16", "train")
     with _quietly():
         try:
-            small = float16.convert_float_to_float16(onnx.load_from_string(model), keep_io_types=True)
+            tower = onnx.load_from_string(model)
+            card = read_card(tower)
+            small = float16.convert_float_to_float16(tower, keep_io_types=True)
         except Exception as error:  # onnx's exceptions share no public base class
             raise TowerError(f"The tower has no float16 form ({first_line(error)}); export without --fp16.") from error
-        return _with_own_card(small, model, "float16")
+        return with_own_card(small, card, precision="float16")
 
 
 def store_halves(model: bytes) -> bytes:
@@ -141,22 +141,7 @@ def store_halves(model: bytes) -> bytes:
     nodes = [*casts, *small.graph.node]
     del small.graph.node[:]
     small.graph.node.extend(nodes)
-    return _with_own_card(small, model, "float16")
-
-
-def _with_own_card(small: Any, model: bytes, precision: str) -> bytes:
-    """A smaller tower's file, its card naming the precision and a fingerprint of its own."""
-    onnx = require("onnx", "train")
-    properties = {entry.key: entry.value for entry in onnx.load_from_string(model).metadata_props}
-    card = json.loads(properties[CARD_KEY])
-    del small.metadata_props[:]
-    graph = small.SerializeToString(deterministic=True)
-    card["made_from"] = card["fingerprint"]
-    card["precision"] = precision
-    card["fingerprint"] = hashlib.blake2b(card["made_from"].encode() + graph, digest_size=16).hexdigest()
-    onnx.helper.set_model_props(small, {CARD_KEY: json.dumps(card)})
-    data: bytes = small.SerializeToString()
-    return data
+    return with_own_card(small, read_card(small), precision="float16")
 
 
 @contextlib.contextmanager

@@ -54,7 +54,7 @@ def exported(tower: Tower, folder: Path) -> OnnxEncoder:
     return OnnxEncoder(folder / "tower.onnx")
 
 
-@pytest.mark.parametrize("name", [name for name in TOWERS if name != "mobilenet_v2"] + ["mobilenet_v2"])
+@pytest.mark.parametrize("name", sorted({*TOWERS, "mobilenet_v2"}))
 def test_the_file_gives_what_goes_into_the_last_layer(name: str, tmp_path: Path) -> None:
     tower = lived(name)
     whole = exported(tower, tmp_path)
