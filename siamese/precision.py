@@ -17,9 +17,10 @@ from siamese.processes import world_size
 def choose_precision(config: TrainingConfig, learner: nn.Module, feed: PixelFeed, device: str) -> str:
     """``config.precision``, with ``"auto"`` decided: bfloat16 where it is at least a tenth faster, else float32.
 
-    On a GPU: bfloat16 where it is supported. On a CPU: small steps of the very network are timed in both, by the CPU
-    time they take and the best of three each, so that other work on the machine does not decide. Several CPU
-    processes, whose timings might disagree, take float32.
+    On a GPU: bfloat16 where it is supported. On a CPU: small steps of the very network are timed in both, on one
+    thread, by the CPU time they take and the best of three each, so that other work on the machine does not decide:
+    of several threads some would wait for a core, and waiting counts as CPU time. Several CPU processes, whose timings
+    might disagree, take float32.
 
     Args:
         config: Its ``precision`` and ``batch_size``.
@@ -40,6 +41,8 @@ def choose_precision(config: TrainingConfig, learner: nn.Module, feed: PixelFeed
     soft = None if feed.soft is None else torch.from_numpy(feed.soft[rows])
     trial = copy.deepcopy(learner).train().to(memory_format=torch.channels_last)
     best = {"float32": float("inf"), "bfloat16": float("inf")}
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
     for attempt in range(4):  # the first one warms up
         for name in best:
             began = time.process_time()
@@ -50,5 +53,6 @@ def choose_precision(config: TrainingConfig, learner: nn.Module, feed: PixelFeed
                 best[name] = min(best[name], time.process_time() - began)
         if best["bfloat16"] > 5 * best["float32"]:
             break
+    torch.set_num_threads(threads)
     torch.set_rng_state(state)
     return "bfloat16" if best["bfloat16"] < 0.9 * best["float32"] else "float32"

@@ -28,12 +28,13 @@ def test_float16_on_a_cpu_is_refused(tmp_path: Path) -> None:
         run(tmp_path, precision="float16")
 
 
-def test_choosing_a_precision_changes_nothing_random() -> None:
+def test_choosing_a_precision_changes_nothing_else() -> None:
     dataset = tiny_dataset()
     trainer = Trainer(dataset, tiny_split(dataset), tiny_config(), Path("unused"), "cpu")
-    before, weights = torch.get_rng_state(), trainer.learner.tower.fingerprint
+    before, weights, threads = torch.get_rng_state(), trainer.learner.tower.fingerprint, torch.get_num_threads()
     auto = replace(trainer.config, precision="auto")
     assert choose_precision(auto, trainer.learner, trainer.feed, "cpu") in ("float32", "bfloat16")
     assert torch.equal(torch.get_rng_state(), before)
+    assert torch.get_num_threads() == threads
     assert trainer.learner.tower.fingerprint == weights
     assert all(parameter.grad is None for parameter in trainer.learner.parameters())
