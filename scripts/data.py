@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, Dict, List, Optional
 import typer
 
 from emotions_cli import console
-from galleries.errors import SplitError
+from galleries.errors import ConfigError, SplitError
 
 if TYPE_CHECKING:
     from eval.leakage import LeakageReport
     from siamese.datasets import FaceDataset
+    from siamese.datasets.framing import Framing
     from siamese.splits import Split
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
@@ -32,6 +33,12 @@ def data(
     audit: bool = typer.Option(
         False, "--audit", help="What crosses the split: people, sequences, copies, near copies; conflicting labels."
     ),
+    framing: bool = typer.Option(
+        False,
+        "--framing",
+        help="How widely the faces are cut out, as a detector finds them, and what that asks for.",
+    ),
+    detector: Optional[Path] = typer.Option(None, help="Of --framing: a YuNet .onnx file instead of Haar."),
     save_split: Optional[Path] = typer.Option(None, help="Write the split (JSON) for --split of other commands."),
     json: bool = typer.Option(False, "--json", help="Print the result as JSON."),
 ) -> None:
@@ -39,6 +46,10 @@ def data(
     from siamese.datasets import load_dataset, write_skip_report
     from siamese.splits import find_split
 
+    if detector is not None and not framing:
+        raise ConfigError(
+            "--detector belongs to --framing, which measures how widely faces are cut out; give both, or neither."
+        )
     with console.bar("reading pictures") as progress:
         dataset = load_dataset(path, format, ferplus=ferplus, progress=progress)
     made: Optional[Split] = None
@@ -61,8 +72,11 @@ def data(
         made.save(save_split, dataset)
         written.append(save_split)
     found = _audit(dataset, made) if audit else None
+    faces = _framing(dataset, detector, seed) if framing else None
     if json:
         told = {} if found is None else {"audit": found.to_json()}
+        if faces is not None:
+            told["framing"] = faces.to_json()
         console.print_json(
             {"path": path, **_facts(dataset, made), **told, "notes": notes, "written": list(map(str, written))}
         )
@@ -76,6 +90,8 @@ def data(
         console.warn(f"{len(dataset.skipped)} pictures skipped, the first: {first.source}: {first.reason}{where}.")
     if found is not None:
         _tell_audit(found)
+    if faces is not None:
+        console.out.print(faces.sentence(), markup=False)
     for name in written:
         console.say(f"wrote {name}")
 
@@ -98,6 +114,15 @@ def _tell_audit(found: LeakageReport) -> None:
     console.table("audit: CLEAN" if found.is_clean else "audit: LEAKING", ["", "val", "test"], rows)
     for sentence in found.sentences():
         console.out.print(sentence, markup=False)
+
+
+def _framing(dataset: FaceDataset, detector: Optional[Path], seed: int) -> Framing:
+    from galleries.faces import FaceDetector
+    from siamese.datasets.framing import measure_framing
+
+    finder = FaceDetector(detector)
+    with console.bar("finding faces") as progress:
+        return measure_framing(dataset, finder, seed, progress)
 
 
 def _print_counts(dataset: FaceDataset, split: Optional[Split]) -> None:
