@@ -25,7 +25,8 @@ def test_every_published_system_has_a_recipe() -> None:
 def test_a_recipe_can_be_trained(path: Path) -> None:
     config, about = load_recipe(path)
     assert config.tower in tower_names()
-    assert path.stem in (config.tower, "demo", "shipped", "shipped-first", "shipped-pairs", f"shipped-{config.tower}")
+    known = ("demo", "few-shots", "shipped", "shipped-first", "shipped-pairs", f"shipped-{config.tower}")
+    assert path.stem in (config.tower, *known)
     assert about["title"]
     assert about["source"]
     assert set(read_before(path).recipes) <= {path.stem for path in RECIPES}
