@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -38,3 +39,19 @@ def test_choosing_a_precision_changes_nothing_else() -> None:
     assert torch.get_num_threads() == threads
     assert trainer.learner.tower.fingerprint == weights
     assert all(parameter.grad is None for parameter in trainer.learner.parameters())
+
+
+def test_they_are_timed_on_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of several, those that wait for a core would count as work, and other programs would decide."""
+    dataset = tiny_dataset()
+    trainer = Trainer(dataset, tiny_split(dataset), tiny_config(), Path("unused"), "cpu")
+    kind, threads = type(trainer.learner), []
+    forward = kind.forward
+
+    def watched(*arguments: Any) -> Any:
+        threads.append(torch.get_num_threads())
+        return forward(*arguments)
+
+    monkeypatch.setattr(kind, "forward", watched)
+    choose_precision(replace(trainer.config, precision="auto"), trainer.learner, trainer.feed, "cpu")
+    assert set(threads) == {1}

@@ -88,7 +88,7 @@ def measure_framing(
 
     Args:
         dataset: Any data set of faces; of more than :data:`SAMPLE` pictures, so many are drawn.
-        detector: Haar finds about three in four of FER-2013's faces, YuNet nearly all.
+        detector: Haar finds about three in four of FER-2013's faces, YuNet nine in ten.
         seed: Of the draw.
         progress: Called with (done, total).
 
