@@ -64,15 +64,16 @@ class CurriculumTerminal:
         """Print the stage's line."""
         before = "" if self.begun else ", done before"
         accuracy, mean = result.value("multi-class"), result.value("one-vs-rest")
-        if accuracy is None:
-            self.progress.console.print(f"{result.name}: the embedding collapsed{before}", markup=False)
-            return
-        self.progress.console.print(
-            f"{result.name}: validation k-NN {console.percent(accuracy)} (chance "
-            f"{console.percent(1 / len(result.emotions))}), one-vs-rest mean {console.percent(mean)}, "
-            f"{result.seconds:.0f} s{before}",
-            markup=False,
-        )
+        if result.confusion is None:
+            told = "the embedding collapsed"
+        elif accuracy is None:
+            told = f"trained, nobody kept aside for validation, {result.seconds:.0f} s"
+        else:
+            told = (
+                f"validation k-NN {console.percent(accuracy)} (chance {console.percent(1 / len(result.emotions))}), "
+                f"one-vs-rest mean {console.percent(mean)}, {result.seconds:.0f} s"
+            )
+        self.progress.console.print(f"{result.name}: {told}{before}", markup=False)
 
     def note(self, text: str) -> None:
         """Print a note; that a stage goes on from the last one's weights goes without saying."""

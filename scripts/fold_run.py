@@ -17,6 +17,9 @@ from siamese.splits import k_folds
 if TYPE_CHECKING:
     from eval.fold_trial import FoldSummary
 
+VALIDATION_SHARE = 0.15
+"""Of the pictures outside a fold, where validation chooses the epoch."""
+
 
 def run(
     request: RunRequest,
@@ -29,7 +32,8 @@ def run(
 ) -> List[FoldSummary]:
     """Make the folds of every method, train and test each; what an earlier session did is read.
 
-    Where towers start from a run's, that run's tower is asked in the same folds first, as it is.
+    Where towers start from a run's, that run's tower is asked in the same folds first, as it is. Where the last epoch
+    is kept there is nothing to choose, so nobody is kept aside for validation: all other folds are trained on.
     """
     from eval.fold_trial import ask_untrained, check_unseen, run_fold, summarise_folds
 
@@ -45,7 +49,8 @@ def run(
         if init is not None:
             check_unseen(dataset, init)
         config = request.config
-        ways = {method: k_folds(dataset, count, method, config.seed) for method in methods}
+        kept_aside = 0.0 if config.monitor == "last" else VALIDATION_SHARE
+        ways = {method: k_folds(dataset, count, method, config.seed, kept_aside) for method in methods}
         if not resume:
             request.save(folder)
     for note in dataset.notes:

@@ -50,6 +50,8 @@ def folds(
     """Train and test a tower in folds, once for each way to split, and put the results side by side.
 
     A random split puts frames of one film, and pictures of one person, on both sides; it is what many papers report.
+    Where the recipe keeps the last epoch (monitor = "last", as fine-tune does) all other folds are trained on; else
+    validation on a part of them chooses the epoch.
     """
     console.stop_on_terminate()
     require("torch", "train")

@@ -45,7 +45,7 @@ def finish_run(run: PreparedRun, result: Any, thumbnails: bool = True) -> Dict[s
         "precision": result.precision,
         "training_seconds": result.seconds,
         "images_per_second": statistics.median(row["pictures_per_second"] for row in result.history),
-        "validation": {run.config.monitor: result.best_score},
+        "validation": {"knn" if run.config.monitor == "last" else run.config.monitor: result.best_score},
         "onnx_difference": difference,
         "split": {"method": split.method, "digest": split.digest},
         "cleaning": cleaning(run.folder),
@@ -87,8 +87,8 @@ def print_report(report: Dict[str, Any], folder: Path) -> None:
     """Tell a run's result, with its floors, and what can be done next."""
     minutes = report["training_seconds"] / 60
     console.out.print(
-        f"{report['tower']}: {report['parameters']:,} weights, best epoch {report['best_epoch']} of "
-        f"{report['epochs']}, {minutes:.1f} min of training, {report['images_per_second']:.0f} images/s "
+        f"{report['tower']}: {report['parameters']:,} weights, epoch {report['best_epoch']} of "
+        f"{report['epochs']} kept, {minutes:.1f} min of training, {report['images_per_second']:.0f} images/s "
         f"({report['precision']})."
     )
     if report["cleaning"] is not None:

@@ -160,10 +160,16 @@ def describe_data(dataset: FaceDataset, split: Split, quiet: bool = False) -> No
 
 
 class TerminalObserver:
-    """Draws a progress bar with loss, pictures per second and time left, and prints a line an epoch."""
+    """Draws a progress bar with loss, pictures per second and time left, and prints a line an epoch.
 
-    def __init__(self, progress: Progress) -> None:
+    Args:
+        progress: The bar.
+        choosing: Whether validation chooses the epoch, so that the best so far is worth telling.
+    """
+
+    def __init__(self, progress: Progress, choosing: bool) -> None:
         self.progress = progress
+        self.choosing = choosing
         self.task: Optional[TaskID] = None
         self.began = time.perf_counter()
         self.pictures = 0
@@ -190,7 +196,7 @@ class TerminalObserver:
     def finished(self, row: Dict[str, Any]) -> None:
         """Print the epoch's line."""
         softmax = f", softmax {console.percent(row['val_softmax'])}" if "val_softmax" in row else ""
-        best = "  best so far" if row["best"] else ""
+        best = "  best so far" if row["best"] and self.choosing else ""
         self.progress.console.print(
             f"epoch {row['epoch']:>3}: loss {row['loss']:.4f}, validation k-NN {console.percent(row['val_knn'])}"
             f"{softmax}, {row['pictures_per_second']:.0f} images/s, {row['seconds']:.0f} s{best}"
@@ -221,7 +227,7 @@ def train_run(run: PreparedRun) -> Any:
                 run.config,
                 run.folder,
                 device=run.device,
-                observer=TerminalObserver(progress),
+                observer=TerminalObserver(progress, run.config.monitor != "last"),
                 resume=run.resume,
                 init=run.request.init if not run.resume else None,
                 teachers=run.request.teachers,

@@ -30,8 +30,8 @@ class Progress:
 
     Attributes:
         epoch: Whole epochs done.
-        best_epoch: The best by validation, counted from 1; 0 if there is none yet.
-        best_score: Its monitored accuracy, 0-1; -1 if there is none yet.
+        best_epoch: The one that is kept, counted from 1: the best by validation, or the last; 0 if there is none yet.
+        best_score: Its monitored accuracy, 0-1; -1 if there is none yet, or nobody was asked.
         stalled: Epochs since the best one, those without a usable embedding not counted.
         collapsed: Epochs in a row, up to now, whose embedding had collapsed; not those in which training vectors were
             spread and batch norm's running statistics were still on their way.
@@ -63,15 +63,15 @@ class Progress:
             config: The run's configuration.
 
         Returns:
-            The monitored accuracy, 0-1.
+            The monitored accuracy, 0-1; -1 without validation pictures.
         """
-        score = float(row["val_softmax"] if config.monitor == "softmax" else row["val_knn"])
+        score = float(row["val_softmax"] if config.monitor == "softmax" else row.get("val_knn", -1.0))
         self.epoch = row["epoch"]
         self.seconds += row["seconds"]
         hopeless = row["train_collapsed"] or self.best_epoch > 0 or row["steps"] >= SETTLED_AFTER
         row["settling"] = bool(row["collapsed"] and not hopeless)
         self.collapsed = self.collapsed + 1 if row["collapsed"] and hopeless else 0
-        row["best"] = bool(score > self.best_score and not row["collapsed"])
+        row["best"] = bool((score > self.best_score or config.monitor == "last") and not row["collapsed"])
         if row["best"]:
             self.best_score, self.best_epoch = score, row["epoch"]
         self.stalled = 0 if row["best"] else self.stalled + (not row["collapsed"])

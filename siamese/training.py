@@ -41,7 +41,7 @@ class FitResult:
     """A finished (or early stopped) training.
 
     Attributes:
-        tower: The best tower by validation, in evaluation mode.
+        tower: The best tower by validation, or the last (``monitor``), in evaluation mode.
         head: Its head, or None.
         best_epoch: Counted from 1.
         best_score: Its monitored validation accuracy, 0-1.
@@ -78,7 +78,7 @@ def fit(
 ) -> FitResult:
     """Train a tower.
 
-    The run's folder gets ``tower.safetensors`` and ``card.json`` (the best epoch by validation), ``history.csv``,
+    The run's folder gets ``tower.safetensors`` and ``card.json`` (the epoch ``monitor`` chose), ``history.csv``,
     ``tensorboard/`` and ``state.safetensors``, all written atomically after every epoch. A run that was stopped at any
     moment resumes after its last whole epoch, to the same numbers as one that was not stopped.
 
@@ -87,7 +87,7 @@ def fit(
 
     Args:
         dataset: The data, restricted to the wanted emotions.
-        split: Positions of its training and validation pictures.
+        split: Positions of its training and validation pictures, the latter not needed where the last epoch is kept.
         config: What to do.
         out: The run's folder, made if missing.
         device: ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"``.
@@ -107,7 +107,7 @@ def fit(
         TowerError: A teacher is missing or damaged.
         TrainingError: The loss is no longer finite, or the run cannot be resumed.
     """
-    if len(split.val) == 0:
+    if len(split.val) == 0 and config.monitor != "last":
         raise TrainingError("The split has no validation pictures; give --ratios with three parts, such as 70/15/15.")
     start = Path(init) if init else None
     trainer = Trainer(dataset, split, config, Path(out), device, observer, start, card, resume, teachers)

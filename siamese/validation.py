@@ -22,21 +22,22 @@ class Validation:
     """One epoch's result.
 
     Attributes:
-        knn: Share of validation pictures whose neighbours' vote is right, 0-1.
-        softmax: The head's accuracy, or None without a head.
-        spread: Mean distance of two validation vectors, in units of the metric.
+        knn: Share of validation pictures whose neighbours' vote is right, 0-1; None without validation pictures.
+        softmax: The head's accuracy, or None without a head or validation pictures.
+        spread: Mean distance of two validation vectors, in units of the metric; of two references' without them.
         collapsed: Whether all distances are alike: vectors (nearly) equal.
     """
 
-    knn: float
+    knn: Optional[float]
     softmax: Optional[float]
     spread: float
     collapsed: bool
 
     def row(self) -> dict[str, Any]:
         """Its part of an epoch's row."""
-        softmax = {} if self.softmax is None else {"val_softmax": self.softmax}
-        return {"val_knn": self.knn, **softmax, "spread": self.spread, "collapsed": self.collapsed}
+        measured = {"val_knn": self.knn, "val_softmax": self.softmax}
+        known = {name: value for name, value in measured.items() if value is not None}
+        return {**known, "spread": self.spread, "collapsed": self.collapsed}
 
 
 def reference_sample(labels: NDArray[np.int64], limit: Optional[int], rng: np.random.Generator) -> NDArray[np.int64]:
@@ -56,7 +57,7 @@ class Validator:
     Args:
         dataset: The data.
         train: int64 positions of the training pictures.
-        val: int64 positions of the validation pictures, at least one.
+        val: int64 positions of the validation pictures. Without any only the spread is looked at.
         tower: Gives the input and the metric.
         n_neighbors: k of the vote (lowered to the number of references if they are fewer).
         limit: References to search, None for all training pictures.
@@ -83,6 +84,8 @@ class Validator:
     def __call__(self, tower: Tower, head: Optional[nn.Module], device: torch.device) -> Validation:
         """Encode both sides, search, vote, count."""
         references = encode(tower, self.references, device)
+        if not len(self.queries):
+            return Validation(None, None, *collapse(references, self.metric))
         queries = encode(tower, self.queries, device)
         spread, collapsed = collapse(queries, self.metric)
         knn = 0.0
@@ -102,10 +105,12 @@ class Validator:
 
     def confusion(self, tower: Tower, device: torch.device) -> NDArray[np.int64]:
         """Which emotion is taken for which by the vote: int64 (C, C), rows are true emotions, columns answers."""
+        counts = np.zeros((self.n_classes, self.n_classes), np.int64)
+        if not len(self.queries):
+            return counts
         references = encode(tower, self.references, device)
         queries = encode(tower, self.queries, device)
         said = self._answers(references, queries)
-        counts = np.zeros((self.n_classes, self.n_classes), np.int64)
         np.add.at(counts, (self.queries.labels, said), 1)
         return counts
 

@@ -48,6 +48,22 @@ def test_every_picture_is_tested_once_and_folds_are_read_again(tmp_path: Path) -
         assert summary.to_json()["leaking"] == (method == "random")
 
 
+def test_where_the_last_epoch_is_kept_all_other_folds_may_train(tmp_path: Path) -> None:
+    dataset = known_people()
+    config = tiny_config(epochs=1, monitor="last")
+    splits = k_folds(dataset, 3, "subject", 0, val=0.0)
+    setting = StageSetting(tmp_path, dataset, splits[0], RunRequest("t", config.to_json()), None, "cpu")
+    for number, split in enumerate(splits):
+        assert len(split.train) + len(split.test) == len(dataset)
+        fold = run_fold(setting, split, str(number), config, Watch())
+        assert (fold.answers >= 0).all()  # no validation is no collapse
+        again = run_fold(setting, split, str(number), config, Watch())
+        assert np.array_equal(again.answers, fold.answers)
+        told = json.loads((tmp_path / str(number) / "stage.json").read_text())
+        assert (told["validation_pictures"], told["accuracy"], told["majority"]) == (0, None, None)
+        assert told["training_pictures"] == len(split.train)
+
+
 def test_a_damaged_or_foreign_file_is_named(tmp_path: Path) -> None:
     dataset = known_people()
     config = tiny_config(epochs=1)

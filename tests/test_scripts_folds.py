@@ -45,6 +45,21 @@ def test_a_tower_of_other_data_is_asked_as_it_is_and_trained_on(run: Run, faces:
     assert stage["started_from"] == str(first)
 
 
+def test_nobody_is_kept_aside_where_the_last_epoch_is_kept(run: Run, tmp_path: Path) -> None:
+    out, recipe = tmp_path / "folds", tmp_path / "last.toml"
+    recipe.write_text('[training]\ntower = "nano"\nmonitor = "last"\n')
+    options: List[object] = ["--data", "synthetic:subjects=9", "--emotions", "happy,sad", "--folds", 3, "--epochs", 1]
+    code, _, err = run("folds", *options, "--by", "subject", "--recipe", recipe, "--out", out, "--input-size", 24)
+    assert code == 0, err
+    assert "fold-1-of-3: trained, nobody kept aside for validation" in " ".join(err.split())
+    split = json.loads((out / "subject" / "fold-1-of-3" / "split.json").read_text())
+    assert not split["val"]
+    whole = len(split["train"]) + len(split["test"])
+    assert json.loads((out / "folds.json").read_text())["ways"][0]["knn"]["n"] == whole
+    code, _, err = run("folds", "--resume", out, "--by", "subject", "--folds", 3)
+    assert code == 0, err
+
+
 def test_a_tower_is_not_tested_on_what_it_learned_from(run: Run, faces: Path, tmp_path: Path) -> None:
     first = tmp_path / "first"
     code, _, err = run("train", "--data", faces, "--epochs", 1, "--out", first, *SMALL)

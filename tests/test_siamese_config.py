@@ -60,6 +60,8 @@ def test_options_that_are_none_change_nothing() -> None:
         {"schedule": "onecycle"},
         {"precision": "fp16"},
         {"monitor": "accuracy"},
+        {"monitor": "last", "early_stop": 3},
+        {"monitor": "last", "schedule": "plateau"},
         {"class_weights": "inverse"},
         {"miner": "batch_hard"},
         {"weights": "imagenette"},

@@ -280,6 +280,37 @@ def test_the_monitored_accuracy_may_be_the_heads(tmp_path: Path, monkeypatch: py
         run(tmp_path / "other", monitor="softmax", loss="supcon")
 
 
+def test_the_last_epoch_may_be_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import siamese.trainer
+    from siamese.validation import Validation
+
+    scores = iter([(0.9, False), (0.4, False), (0.5, True)])
+
+    def validate(*_: Any) -> Validation:
+        knn, collapsed = next(scores)
+        return Validation(knn, 0.1, 1.0, collapsed)
+
+    monkeypatch.setattr(siamese.trainer.Validator, "__call__", validate)
+    result = run(tmp_path, monitor="last")
+    assert (result.best_epoch, result.best_score) == (2, 0.4)  # the last that can be used
+    assert load_checkpoint(tmp_path).card["epoch"] == 2
+
+
+def test_the_last_epoch_needs_no_validation_pictures(tmp_path: Path) -> None:
+    dataset = tiny_dataset()
+    split = tiny_split(dataset)
+    nobody = replace(split, val=split.val[:0])
+    config = tiny_config(epochs=2, monitor="last")
+    result = fit(dataset, nobody, config, tmp_path)
+    assert (result.best_epoch, result.best_score) == (2, -1.0)
+    assert load_checkpoint(tmp_path).card["validation"] == {}
+    header, *rows = (tmp_path / "history.csv").read_text().splitlines()
+    assert "val_" not in header
+    assert len(rows) == 2
+    validated = fit(dataset, split, config, tmp_path / "validated")
+    assert validated.tower.fingerprint == result.tower.fingerprint  # looking on changes nothing
+
+
 def test_a_full_disk_stops_the_run_and_harms_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path, Recorder(stop_after=4))

@@ -42,7 +42,8 @@ class StageResult:
     Attributes:
         name: Its folder below the curriculum's.
         emotions: What was trained on.
-        confusion: int64 (C, C) on validation, rows are true emotions; None if the embedding collapsed twice.
+        confusion: int64 (C, C) on validation, rows are true emotions, all 0 without validation pictures; None if the
+            embedding collapsed twice.
         epochs: Epochs trained.
         best_epoch: The one kept.
         seconds: Time it took.
@@ -64,8 +65,8 @@ class StageResult:
     precision: str = ""
 
     def value(self, criterion: str) -> Optional[float]:
-        """One of :data:`siamese.curriculum.config.CRITERIA` on validation, 0-1; None after a collapse."""
-        if self.confusion is None:
+        """One of :data:`siamese.curriculum.config.CRITERIA` on validation, 0-1; None after a collapse or without it."""
+        if self.confusion is None or not self.confusion.any():
             return None
         return _MEASURES[criterion](self.confusion)
 
@@ -78,7 +79,7 @@ class StageResult:
             "validation_pictures": None if self.confusion is None else int(self.confusion.sum()),
             "accuracy": self.value("multi-class"),
             "chance": 1 / len(self.emotions),
-            "majority": None if self.confusion is None else majority_share(self.confusion),
+            "majority": None if self.confusion is None or not self.confusion.any() else majority_share(self.confusion),
             "balanced_accuracy": self.value("balanced"),
             "one_vs_rest_mean": self.value("one-vs-rest"),
             "one_vs_rest_floor": one_vs_rest_floor(len(self.emotions)),
@@ -120,7 +121,7 @@ def stage_data(
     The pictures kept are the same for every set of emotions.
 
     Raises:
-        SplitError: An emotion has fewer than two training pictures or no validation picture.
+        SplitError: An emotion has fewer than two training pictures, or no validation picture where others have some.
     """
     kept = []
     for emotion in emotions:
@@ -128,7 +129,7 @@ def stage_data(
         rng = np.random.default_rng([seed, *emotion.encode()])
         kept.append(rows if per_class is None else rng.permutation(rows)[:per_class])
         validated = int((dataset.labels[split.val] == dataset.emotions.index(emotion)).sum())
-        if len(rows) < 2 or not validated:
+        if len(rows) < 2 or (len(split.val) and not validated):
             raise SplitError(
                 f"{emotion} has {len(rows)} training and {validated} validation pictures in {dataset.name}; a "
                 "curriculum needs 2 and 1 at least: add pictures, choose other --ratios, or leave it out by --emotions."
