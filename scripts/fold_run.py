@@ -12,13 +12,10 @@ from siamese.curriculum.stage import StageSetting
 from siamese.datasets import load_dataset
 from siamese.processes import pick_device
 from siamese.run import RUN_FILE, RunRequest
-from siamese.splits import k_folds
+from siamese.splits import VALIDATION_SHARE, k_folds
 
 if TYPE_CHECKING:
     from eval.fold_trial import FoldSummary
-
-VALIDATION_SHARE = 0.15
-"""Of the pictures outside a fold, where validation chooses the epoch."""
 
 
 def run(

@@ -59,9 +59,8 @@ class TrainingConfig:
         plateau_patience: Epochs without a better value that ``plateau`` waits.
         min_lr: Lowest rate.
         early_stop: Epochs without a better value after which training ends; None for never.
-        monitor: ``"knn"`` or ``"softmax"``: the validation accuracy that chooses the best checkpoint. ``"last"``: none
-            does, the last epoch is kept, so validation pictures are not needed; for schedules that end low, where
-            there are too few pictures to choose by.
+        monitor: ``"knn"`` or ``"softmax"``: the validation accuracy that chooses the best checkpoint. ``"last"``: the
+            last epoch is kept, where there are too few pictures to choose by; folds then validate on none.
         label_smoothing: For cross-entropy, 0-1.
         mixup: Share of a batch's pictures that are blended with another and their labels with them, 0-1. Cross-entropy
             sees them all, metric losses those that are as they were, of which there must be half or more.
@@ -165,10 +164,7 @@ class TrainingConfig:
         if self.seconds is not None:
             self._within("seconds", 0, 1e9, open_low=True)
         if self.monitor == "last" and (self.early_stop is not None or self.schedule == "plateau"):
-            raise ConfigError(
-                "monitor = 'last' keeps the last epoch whatever validation says; early_stop and the schedule 'plateau' "
-                "go by validation: leave them out, or set monitor = 'knn'."
-            )
+            raise ConfigError("monitor = 'last' asks no validation; leave out early_stop and schedule = 'plateau'.")
         self._check_pairs()
         shares = ("mixup", "distil_weight", "votes_share")
         for name in ("momentum", "label_smoothing", "ema", "plateau_factor", "warmup", "pair_focus", *shares):

@@ -33,6 +33,9 @@ __all__ = [
 METHODS = ("auto", "official", "random", "subject", "sequence", "duplicate")
 """``auto`` is official if the data set has a split, else subject if three or more people are known, else duplicate."""
 
+VALIDATION_SHARE = 0.15
+"""Of the pictures outside a fold, those that validation chooses the epoch by, unless told otherwise."""
+
 
 def make_split(
     dataset: FaceDataset,
@@ -78,7 +81,12 @@ def choose_method(dataset: FaceDataset) -> str:
 
 
 def k_folds(
-    dataset: FaceDataset, k: int, method: str = "auto", seed: int = 0, val: float = 0.15, near: int | None = None
+    dataset: FaceDataset,
+    k: int,
+    method: str = "auto",
+    seed: int = 0,
+    val: float = VALIDATION_SHARE,
+    near: int | None = None,
 ) -> list[Split]:
     """Split a data set k times so that every picture is tested on exactly once.
 

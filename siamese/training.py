@@ -43,8 +43,8 @@ class FitResult:
     Attributes:
         tower: The best tower by validation, or the last (``monitor``), in evaluation mode.
         head: Its head, or None.
-        best_epoch: Counted from 1.
-        best_score: Its monitored validation accuracy, 0-1.
+        best_epoch: The one that is kept, counted from 1.
+        best_score: Its monitored validation accuracy, 0-1; -1 without validation pictures.
         history: One row an epoch.
         stopped: Why training ended: ``"all epochs"``, ``"early stop"`` or ``"time is up"``.
         seconds: Time spent, over all sessions of the run.

@@ -66,9 +66,13 @@ class StageResult:
 
     def value(self, criterion: str) -> Optional[float]:
         """One of :data:`siamese.curriculum.config.CRITERIA` on validation, 0-1; None after a collapse or without it."""
-        if self.confusion is None or not self.confusion.any():
-            return None
-        return _MEASURES[criterion](self.confusion)
+        validated = self._validated
+        return None if validated is None else _MEASURES[criterion](validated)
+
+    @property
+    def _validated(self) -> Optional[NDArray[np.int64]]:
+        """The confusion, None where it says nothing."""
+        return None if self.confusion is None or not self.confusion.any() else self.confusion
 
     def to_json(self) -> dict[str, Any]:
         """The result as a plain dict, with every criterion and the floors."""
@@ -79,7 +83,7 @@ class StageResult:
             "validation_pictures": None if self.confusion is None else int(self.confusion.sum()),
             "accuracy": self.value("multi-class"),
             "chance": 1 / len(self.emotions),
-            "majority": None if self.confusion is None or not self.confusion.any() else majority_share(self.confusion),
+            "majority": None if self._validated is None else majority_share(self._validated),
             "balanced_accuracy": self.value("balanced"),
             "one_vs_rest_mean": self.value("one-vs-rest"),
             "one_vs_rest_floor": one_vs_rest_floor(len(self.emotions)),
