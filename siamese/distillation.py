@@ -26,7 +26,8 @@ class Teachers(nn.Module):
     """Trained towers with softmax heads that say what a batch shows.
 
     They answer in evaluation mode and are never changed. A batch of another size or colour than a teacher takes is
-    scaled and converted for it, since it is augmented only once, for all.
+    scaled and converted for it, since it is augmented only once, for all. A teacher that knows more emotions than the
+    student says which of the student's it sees.
 
     Args:
         checkpoints: The runs as read.
@@ -34,7 +35,7 @@ class Teachers(nn.Module):
         emotions: The student's, in its order.
 
     Raises:
-        ConfigError: A run has no head, or other emotions.
+        ConfigError: A run has no head, or does not know an emotion of the student's.
     """
 
     def __init__(self, checkpoints: Sequence[Checkpoint], names: Sequence[str], emotions: Sequence[str]) -> None:
@@ -49,10 +50,12 @@ class Teachers(nn.Module):
                     f"The teacher {name} has no softmax head, so it gives no class probabilities; give a run with "
                     "cross-entropy in its loss."
                 )
-            if sorted(checkpoint.emotions) != sorted(emotions):
+            unknown = [emotion for emotion in emotions if emotion not in checkpoint.emotions]
+            if unknown:
                 raise ConfigError(
                     f"The teacher {name} knows {', '.join(checkpoint.emotions)}, but the data has "
-                    f"{', '.join(emotions)}; give a teacher of the same emotions, or name them with --emotions."
+                    f"{', '.join(emotions)}; give a teacher that knows {', '.join(unknown)}, too, or name the emotions "
+                    "with --emotions."
                 )
             self.columns.append([checkpoint.emotions.index(emotion) for emotion in emotions])
             self.towers.append(checkpoint.tower)

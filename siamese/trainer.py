@@ -48,7 +48,7 @@ class Trainer:
         init: A run whose weights to start from, or None.
         card: What the checkpoint's card says besides (data, split, recipe).
         resume: Take up the state in ``out``, and the number format that the run began with.
-        teachers: Runs whose towers teach this one; with a softmax head of the same emotions, or one is fitted.
+        teachers: Runs whose towers teach this one; with a softmax head that knows its emotions, or one is fitted.
 
     Raises:
         TrainingError: There is no state to resume, or it does not fit.

@@ -61,7 +61,7 @@ def test_a_taught_run_on_a_clean_part(run: Run, trained: Path, faces: Path, tmp_
 def test_what_does_not_fit_is_refused_and_leaves_nothing(run: Run, trained: Path, faces: Path, tmp_path: Path) -> None:
     shared = ("train", "--data", faces, "--epochs", 1, "--out", tmp_path / "run", *SMALL)
     for options, why in (
-        (("--teacher", trained, "--emotions", "joy,sad"), "knows anger, happiness, sadness, but the data has"),
+        (("--teacher", trained, "--data", "synthetic:subjects=4"), "a teacher that knows contempt, disgust, fear,"),
         (("--teacher", tmp_path / "nobody"), "is not a finished run"),
         (("--teacher", trained, "--loss", "supcon"), "add cross-entropy"),
         (("--clean", "trainig"), "Did you mean 'training'"),

@@ -50,6 +50,17 @@ def test_teachers_answer_with_the_mean_of_their_softened_probabilities(tmp_path:
     assert not found.requires_grad
 
 
+def test_a_teacher_of_more_emotions_says_which_of_the_students_it_sees(tmp_path: Path) -> None:
+    folder = a_teacher(tmp_path / "a", ("contempt", *EMOTIONS[::-1]))
+    teacher = load_checkpoint(folder)
+    assert teacher.head is not None
+    with torch.inference_mode():
+        shares = np.exp(teacher.head(teacher.tower(pictures())).numpy() / 3.0)
+    expected = shares[:, [teacher.emotions.index(name) for name in EMOTIONS]]
+    expected /= expected.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(Teachers.load([folder], EMOTIONS)(pictures(), 3.0).numpy(), expected, atol=1e-5)
+
+
 def test_a_teacher_is_never_trained(tmp_path: Path) -> None:
     teachers = Teachers.load([a_teacher(tmp_path / "a")], EMOTIONS)
     before = {key: value.clone() for key, value in teachers.state_dict().items()}
@@ -237,8 +248,8 @@ def test_who_cannot_teach_is_refused(tmp_path: Path) -> None:
     save_checkpoint(tmp_path / "headless", tower, None, EMOTIONS, {})
     with pytest.raises(ConfigError, match="headless has no softmax head"):
         Teachers.load([tmp_path / "headless"], EMOTIONS)
-    with pytest.raises(ConfigError, match="knows anger, fear, sadness, but the data has anger, fear"):
-        Teachers.load([good], EMOTIONS[:2])
+    with pytest.raises(ConfigError, match=r"knows anger, fear, sadness, but .* that knows contempt, too"):
+        Teachers.load([good], (*EMOTIONS, "contempt"))
     with pytest.raises(TowerError, match="is not a finished run"):
         Teachers.load([tmp_path / "nowhere"], EMOTIONS)
     (good / "tower.safetensors").write_bytes((good / "tower.safetensors").read_bytes()[:-9])
