@@ -10,7 +10,7 @@ from emotions_cli import console
 from emotions_cli.training_options import recipe_from, request_from
 from emotions_cli.training_run import prepare_run, recipe_path, train_run
 from galleries.errors import ConfigError
-from siamese.lineage import is_trained, read_before
+from siamese.lineage import is_trained, learns_from_votes, read_before
 from siamese.run import RunRequest
 
 FOLDER = "before"
@@ -18,7 +18,7 @@ FOLDER = "before"
 PASSED_ON = ("epochs", "seconds", "batch_size", "input_size", "precision")
 """Options that the earlier runs take over: how much work, and for which machine."""
 
-_LEFT = {"tower": None, "votes": None, "soft": False}
+_LEFT = {"tower": None, "soft": False}
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,8 @@ def _collect(
         if _place(folder, name) in [run.folder for run in found.values()]:
             raise ConfigError(f"The recipe {name} shares its file's name with another that comes before; rename one.")
         options = {**typed, **dict.fromkeys(known), "recipe": name, "teacher": teachers, "init": init}
+        if not learns_from_votes(recipe_path(name)):
+            options["votes"] = None
         stem, config = recipe_from({"recipe": name, "tower": None, **known})
         found[name] = Earlier(name, _place(folder, name), request_from(options, stem, config))
     places = {name: str(_place(folder, name)) for name in before.recipes}

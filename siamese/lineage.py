@@ -54,6 +54,15 @@ def read_before(path: Path) -> Before:
     return Before(tuple(teachers), init)
 
 
+def learns_from_votes(path: Path) -> bool:
+    """Whether a recipe gives FER+'s votes a share of what cross-entropy learns, and so wants them where there are some.
+
+    Raises:
+        ConfigError: As :func:`siamese.config.read_recipe`.
+    """
+    return "votes_share" in read_recipe(path).get("training", {})
+
+
 def is_trained(run: Path, epochs: int) -> bool:
     """Whether a run went through all its epochs, or was ended early by its own rule.
 

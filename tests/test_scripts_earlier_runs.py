@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from conftest import SMALL, Run, the_error
+from voted_faces import voted_faces
 
 pytest.importorskip("torch", reason="the learning part is not installed")
 
@@ -58,6 +59,21 @@ def test_they_are_trained_first_and_teach(run: Run, faces: Path, recipes: Path, 
     assert "before this one" not in err
     assert json.loads(text)["test"] == report["test"]
     assert {each: (each / "tower.safetensors").read_bytes() for each in before} == before
+
+
+def test_those_whose_recipe_learns_from_votes_are_given_them(run: Run, tmp_path: Path) -> None:
+    data, votes = voted_faces(tmp_path)
+    first, middle, last = (tmp_path / f"{name}.toml" for name in ("first", "middle", "last"))
+    first.write_text(PLAIN)
+    middle.write_text(f'{PLAIN}votes_share = 0.5\n[before]\nteachers = ["{first}"]\n')
+    last.write_text(f'{PLAIN}[before]\nteachers = ["{middle}"]\ninit = "{middle}"\n')
+    for options, expected in ((("--votes", votes), str(votes)), ((), None)):
+        out = tmp_path / f"run-{len(options)}"
+        code, _, err = run("train", "--data", data, "--recipe", last, "--out", out, *options, *SMALL)
+        assert code == 0, err
+        assert asked(out)["votes"] == expected
+        assert asked(out / "before" / "middle")["votes"] == expected
+        assert asked(out / "before" / "first")["votes"] is None
 
 
 def test_what_was_stopped_between_them_goes_on(

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import Tuple
 
 import cv2
 import numpy as np
 import pytest
 from conftest import SMALL, Run, the_error
 from onnx_towers import write_tower
+from voted_faces import voted_faces
 
 from galleries.gallery import Gallery
 
@@ -83,38 +83,6 @@ def test_a_time_budget(run: Run, faces: Path, tmp_path: Path) -> None:
     code, _, err = run(*shared, "--seconds", 10000)
     assert code == 0, err
     assert "The 1 epochs were through after 0 of 10000 seconds" in " ".join(err.split())
-
-
-def voted_faces(folder: Path) -> Tuple[Path, Path]:
-    """FER-2013's CSV with 36 faces of three emotions, and FER+'s votes on them."""
-    rng = np.random.default_rng(4)
-    faces, votes = ["emotion,pixels,Usage"], ["Usage,Image name," + ",".join(FERPLUS)]
-    for row in range(36):
-        usage = ("Training", "Training", "PublicTest", "PrivateTest")[row % 4]
-        label = (0, 3, 4)[row % 3]
-        pixels = np.clip(rng.normal(60 + 60 * (row % 3), 30, 48 * 48), 0, 255).astype(int)
-        faces.append(f"{label},{' '.join(map(str, pixels))},{usage}")
-        counts = dict.fromkeys(FERPLUS, 0)
-        counts[("anger", "happiness", "sadness")[row % 3]] = 7
-        counts["neutral"] = 3
-        votes.append(f"{usage},fer{row:07d}.png,{','.join(map(str, counts.values()))}")
-    (folder / "fer2013.csv").write_text("\n".join(faces) + "\n")
-    (folder / "fer2013new.csv").write_text("\n".join(votes) + "\n")
-    return folder / "fer2013.csv", folder / "fer2013new.csv"
-
-
-FERPLUS = (
-    "neutral",
-    "happiness",
-    "surprise",
-    "sadness",
-    "anger",
-    "disgust",
-    "fear",
-    "contempt",
-    "unknown",
-    "NF",
-)
 
 
 def test_votes_beside_the_labels(run: Run, faces: Path, tmp_path: Path) -> None:
