@@ -12,6 +12,7 @@ from emotions_cli.training_run import prepare_run, recipe_path, train_run
 from galleries.errors import ConfigError
 from siamese.lineage import is_trained, learns_from_votes, read_before
 from siamese.run import RunRequest
+from siamese.towers import CompactStraightTower
 
 FOLDER = "before"
 
@@ -77,6 +78,8 @@ def _collect(
         if not learns_from_votes(recipe_path(name)):
             options["votes"] = None
         stem, config = recipe_from({"recipe": name, "tower": None, **known})
+        if config.tower != CompactStraightTower.name:
+            options["detector"] = None
         found[name] = Earlier(name, _place(folder, name), request_from(options, stem, config))
     places = {name: str(_place(folder, name)) for name in before.recipes}
     return [places[name] for name in before.teachers], None if before.init is None else places[before.init]

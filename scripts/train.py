@@ -62,6 +62,9 @@ def train(
     votes: Optional[Path] = typer.Option(
         None, help="FER+'s fer2013new.csv beside FER-2013's own labels: cross-entropy learns from both."
     ),
+    detector: Optional[Path] = typer.Option(
+        None, help="A YuNet face detector's .onnx file, from which compact_straight first learns where faces are."
+    ),
     init: given.Init = None,
     out: Optional[Path] = typer.Option(None, help="The run's folder. [default: runs/TOWER-DATA-N]"),
     resume: Optional[Path] = typer.Option(None, help="Go on with this run; its own settings are used."),

@@ -24,7 +24,8 @@ Data = Annotated[
 TowerName = Annotated[
     Optional[str],
     typer.Option(
-        help="compact, compact_wide, nano, siamese, liexnet, affectnet_cnn, fer_cnn or a torchvision classifier."
+        help="compact, compact_wide, compact_straight, nano, siamese, liexnet, affectnet_cnn, fer_cnn or a torchvision "
+        "classifier."
     ),
 ]
 Recipe = Annotated[
@@ -103,8 +104,8 @@ def request_from(typed: Mapping[str, Any], recipe: str, config: TrainingConfig) 
     """
     from siamese.run import RunRequest
 
-    split, ferplus, init, emotions, votes = (
-        typed.get(name) for name in ("split", "ferplus", "init", "emotions", "votes")
+    split, ferplus, init, emotions, votes, detector = (
+        typed.get(name) for name in ("split", "ferplus", "init", "emotions", "votes", "detector")
     )
     split = split or "auto"
     return RunRequest(
@@ -120,6 +121,7 @@ def request_from(typed: Mapping[str, Any], recipe: str, config: TrainingConfig) 
         None if init is None else _whole_path(str(init)),
         tuple(_whole_path(str(run)) for run in typed.get("teacher") or ()),
         None if votes is None else _whole_path(str(votes)),
+        detector=None if detector is None else _whole_path(str(detector)),
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any, Dict, Iterator, List, Optional
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from emotions_cli import console
+from emotions_cli.straightener_run import check_detector, taught_straightener
 from galleries.errors import ConfigError, EmotionsError, unknown_name
 from siamese.config import TrainingConfig, load_recipe
 from siamese.datasets import FaceDataset
@@ -108,6 +109,7 @@ def prepare_run(
     pick_device(device)
     set_threads(threads)
     config = request.config
+    check_detector(request)
     with console.bar("reading pictures") as progress:
         dataset, split = prepare_data(request, folder, progress, resume, keep=console.is_leader())
     check_trainable(dataset, split)
@@ -219,6 +221,7 @@ def train_run(run: PreparedRun) -> Any:
         TextColumn("{task.fields[rate]}"),
         TimeRemainingColumn(),
     )
+    straightener, lesson = taught_straightener(run.dataset, run.split, run.request, run.resume)
     try:
         with Progress(*columns, console=console.err, transient=True, disable=not console.err.is_terminal) as progress:
             return fit(
@@ -231,7 +234,8 @@ def train_run(run: PreparedRun) -> Any:
                 resume=run.resume,
                 init=run.request.init if not run.resume else None,
                 teachers=run.request.teachers,
-                card=data_card(run.dataset, run.split, run.request),
+                card={**data_card(run.dataset, run.split, run.request), **lesson},
+                straightener=straightener,
             )
     except KeyboardInterrupt:
         console.warn(f"stopped; nothing is lost up to the last whole epoch. Go on with: {resume_command(run.folder)}")

@@ -20,7 +20,7 @@ from galleries.images import InputSpec
 from galleries.shipped import is_shipped, open_shipped
 from siamese.growing import grow
 from siamese.restoring import restore
-from siamese.towers import CompactTower, Tower, make_tower
+from siamese.towers import CompactStraightTower, CompactTower, Tower, make_tower
 
 WEIGHTS_FILE = "tower.safetensors"
 CARD_FILE = "card.json"
@@ -234,7 +234,8 @@ def initialise_from(tower: Tower, folder: str | Path) -> list[str]:
     folder = Path(folder)
     saved = load_checkpoint(folder).tower
     if saved.name != tower.name:
-        if isinstance(saved, CompactTower) and isinstance(tower, CompactTower):
+        straight = isinstance(saved, CompactStraightTower)  # a tower without a straightener would see other pictures
+        if isinstance(saved, CompactTower) and isinstance(tower, CompactTower) and not straight:
             grow(saved, tower)
             return []
         raise TowerError(f"{folder} holds a {saved.name} tower; a {tower.name} tower was to be started from it.")

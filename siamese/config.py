@@ -67,11 +67,10 @@ class TrainingConfig:
         mixup_alpha: Of the Beta distribution that says how much of each; small values leave one nearly alone.
         distil_weight: Where there are teachers, their share of the cross-entropy term, 0-1.
         distil_temperature: What class scores are divided by for it, 1 or more.
-        distil_once: Teachers see every picture once before the training, plain and mirrored, not every batch as varied:
-            worth it where they are slower than the tower they teach.
-        distil_pairs: Weight of a loss by which the tower finds the same faces of a batch alike as its teachers do, who
-            are then asked about every batch; 0 for none.
+        distil_once: Teachers see every picture once, plain and mirrored, before the training, not every varied batch.
+        distil_pairs: Weight of finding the same faces of a batch alike as teachers do, asked of every batch, or 0.
         votes_share: Where FER+ votes stand beside FER-2013's labels, their share of what cross-entropy learns, 0-1.
+        votes_head: Weight of a second head that learns those votes themselves, and is dropped after; 0 for none.
         clean: ``"none"``; ``"training"``: of pictures of the training part that are copies of each other, exact or
             near, one is kept, or none where their labels conflict; ``"held-out"``: copies of validation and test
             pictures are left out of it, too.
@@ -121,6 +120,7 @@ class TrainingConfig:
     distil_once: bool = False
     distil_pairs: float = 0.0
     votes_share: float = 0.5
+    votes_head: float = 0.0
     clean: str = "none"
     class_weights: str = "none"
     ema: float = 0.998
@@ -179,7 +179,7 @@ class TrainingConfig:
                 "(--distil-always)."
             )
         self._check_mixup()
-        for name in ("weight_decay", "gradient_clip", "min_lr", "distil_pairs"):
+        for name in ("weight_decay", "gradient_clip", "min_lr", "distil_pairs", "votes_head"):
             self._within(name, 0, 1e6)
 
     def _check_options(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Iterator, Sequence
+from typing import Iterator, Optional, Sequence
 
 import numpy as np
 import torch
@@ -33,6 +33,7 @@ class PixelFeed:
         self.spec = spec
         self.labels: NDArray[np.int64] = dataset.labels[indices]
         self.soft = None if dataset.soft_labels is None else dataset.soft_labels[indices]
+        self.votes = None if dataset.votes is None else dataset.votes[indices]
         size = len(indices) * spec.channels * spec.height * spec.width
         self._dense: NDArray[np.uint8] | None = dataset.batch(indices, spec) if size <= DENSE_BYTES else None
 
@@ -44,6 +45,17 @@ class PixelFeed:
         if self._dense is not None:
             return torch.from_numpy(self._dense[rows])
         return torch.from_numpy(self.dataset.batch(self.indices[rows], self.spec))
+
+    def targets(
+        self, rows: NDArray[np.int64], device: torch.device
+    ) -> tuple[Tensor, Optional[Tensor], Optional[Tensor]]:
+        """What positions ``rows`` teach: labels int64 (B,), shares float32 (B, n) if any, and votes (B, 8) if any."""
+        labels, soft, votes = (
+            None if column is None else torch.from_numpy(column[rows]).to(device)
+            for column in (self.labels, self.soft, self.votes)
+        )
+        assert labels is not None
+        return labels, soft, votes
 
     def batches(self, plan: Sequence[NDArray[np.int64]]) -> Iterator[tuple[Tensor, NDArray[np.int64]]]:
         """The pixels of each batch of a plan, with its positions; read ahead by threads when they are not in memory."""

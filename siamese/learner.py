@@ -7,11 +7,13 @@ from typing import Any, Callable, Optional
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from galleries.errors import ConfigError
 from galleries.shipped import is_shipped
+from galleries.vocabulary import CANONICAL
 from siamese.checkpoint import initialise_from
 from siamese.config import TrainingConfig
 from siamese.datasets.base import FaceDataset
@@ -34,17 +36,20 @@ class Learner(nn.Module):
         tower: The tower.
         head: The softmax head, or None.
         objective: The loss.
+        votes_head: Weight of a second head that says how ten people would vote, or 0 for none.
 
     Attributes:
         latest: The vectors of the latest batch, float32 (B, D), in the mode they were made in.
     """
 
-    def __init__(self, tower: Tower, head: Optional[nn.Module], objective: Objective) -> None:
+    def __init__(self, tower: Tower, head: Optional[nn.Module], objective: Objective, votes_head: float = 0.0) -> None:
         super().__init__()
         self.tower = tower
         self.head = head
         self.objective = objective
         self.latest: Optional[Tensor] = None
+        self.votes_weight = votes_head
+        self.votes_head = nn.Linear(tower.embedding_dim, len(CANONICAL)) if votes_head else None
 
     def forward(
         self,
@@ -54,13 +59,23 @@ class Learner(nn.Module):
         taught: Optional[Tensor] = None,
         plain: Optional[Tensor] = None,
         alike: Optional[Tensor] = None,
+        votes: Optional[Tensor] = None,
     ) -> tuple[Tensor, dict[str, float]]:
-        """Pixels (B, C, H, W), labels int64 (B,) and the rest of ``Objective.forward`` to the loss and its parts."""
+        """Pixels (B, C, H, W), labels int64 (B,), the rest of ``Objective.forward`` and votes (B, 8) to the loss, its
+        parts."""
         vectors = self.tower(pixels)
         self.latest = vectors.detach()
         scores = None if self.head is None else self.head(vectors)
         loss: tuple[Tensor, dict[str, float]] = self.objective(vectors, scores, labels, soft, taught, plain, alike)
-        return loss
+        if self.votes_head is None or votes is None:
+            return loss
+        lesson = votes_loss(self.votes_head(vectors), votes)
+        return loss[0] + self.votes_weight * lesson, {**loss[1], "votes": float(lesson.detach())}
+
+
+def votes_loss(scores: Tensor, votes: Tensor) -> Tensor:
+    """Cross-entropy of scores (B, n) with votes (B, n), a float32 scalar; rows without any vote count as nothing."""
+    return -(votes * F.log_softmax(scores.float(), dim=1)).sum(1).mean()
 
 
 def make_learner(
@@ -115,7 +130,9 @@ def make_learner(
         raise ConfigError(f"Teachers teach class scores, but the loss {config.loss!r} has none; add cross-entropy.")
     if head is None and config.monitor == "softmax":
         raise ConfigError("monitor = 'softmax' needs cross-entropy in the loss; use --loss cross-entropy.")
-    return Learner(tower, head, objective)
+    if config.votes_head and dataset.votes is None:
+        (observer or Silence()).note("The head for FER+'s votes learns nothing without them (--votes fer2013new.csv).")
+    return Learner(tower, head, objective, config.votes_head)
 
 
 def class_weights(dataset: FaceDataset, split: Split, config: TrainingConfig) -> Optional[Tensor]:

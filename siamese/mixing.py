@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Optional
+from typing import NamedTuple, Optional, Sequence
 
 import numpy as np
 import torch
@@ -53,6 +53,16 @@ def mix(images: Tensor, targets: Tensor, share: float, alpha: float, generator: 
     own = weight.view(-1, 1)
     blended[chosen] = own * targets[chosen] + (1 - own) * targets[others]
     return MixedBatch(mixed, blended, plain)
+
+
+def mix_all(
+    images: Tensor, targets: Sequence[Optional[Tensor]], share: float, alpha: float, generator: torch.Generator
+) -> tuple[Tensor, list[Optional[Tensor]], Tensor]:
+    """Blend a share of a batch as :func:`mix` does, with several targets side by side, of which some may be missing."""
+    there = [target for target in targets if target is not None]
+    images, blended, plain = mix(images, torch.cat(there, 1), share, alpha, generator)
+    parts = iter(torch.split(blended, [target.shape[1] for target in there], 1))
+    return images, [None if target is None else next(parts) for target in targets], plain
 
 
 def as_targets(labels: Tensor, soft: Optional[Tensor], n_classes: int) -> Tensor:

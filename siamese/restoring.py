@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from galleries.errors import TowerError, first_line, require
-from siamese.towers import Tower, make_tower
+from siamese.towers import CompactStraightTower, Tower, make_tower
 from siamese.towers.compact import PooledTower
 
 Array = NDArray[np.float32]
@@ -27,7 +27,7 @@ def restore(model: bytes, input_spec: Any, name: str) -> PooledTower:
     Args:
         model: The file's bytes.
         input_spec: The pixels it takes, as its card says.
-        name: Its architecture: ``compact``, ``compact_wide`` or ``nano``.
+        name: Its architecture: ``compact``, ``compact_wide``, ``compact_straight`` or ``nano``.
 
     Returns:
         The tower in evaluation mode: the same vectors to rounding, for any pictures.
@@ -42,10 +42,13 @@ def restore(model: bytes, input_spec: Any, name: str) -> PooledTower:
         entry.name: onnx.numpy_helper.to_array(entry).astype(np.float32) for entry in graph.initializer
     }
     for node in graph.node:
-        if node.op_type == "Cast" and node.input[0] in known:  # stored as float16
+        if node.op_type in ("Cast", "Identity") and node.input[0] in known:  # stored as float16, or once for several
             known[node.output[0]] = known[node.input[0]]
-    weights = [[known[name] for name in node.input if name in known] for node in graph.node if node.op_type == "Conv"]
-    ends = [[known[name] for name in node.input if name in known] for node in graph.node if node.op_type in _ENDS]
+
+    def weights_of(*kinds: str) -> list[list[Array]]:
+        return [[known[name] for name in node.input if name in known] for node in graph.node if node.op_type in kinds]
+
+    weights, ends = weights_of("Conv"), weights_of(*_ENDS)
     dim = int(ends[-1][0].shape[0]) if ends else 1
     tower = make_tower(name, input_spec, embedding_dim=dim)
     if not isinstance(tower, PooledTower):
@@ -64,6 +67,11 @@ def restore(model: bytes, input_spec: Any, name: str) -> PooledTower:
             for key, value in zip(("weight", "bias", "running_mean", "running_var"), norms):
                 own = tower.norm.state_dict()[key]
                 own.copy_(_same(value, own))
+            if isinstance(tower, CompactStraightTower):
+                linears = [layer for layer in tower.straightener.modules() if isinstance(layer, nn.Linear)]
+                for layer, (kernel, bias) in zip(linears, weights_of("Gemm")):
+                    layer.weight.copy_(_same(kernel, layer.weight))
+                    layer.bias.copy_(_same(bias, layer.bias))
     except ValueError as error:
         raise TowerError(
             f"The ONNX file does not hold a {name} tower ({first_line(error)}); export it anew."
@@ -77,7 +85,9 @@ _ENDS = ("MatMul", "BatchNormalization")
 
 def _convolutions(tower: PooledTower) -> list[tuple[nn.Conv2d, nn.BatchNorm2d]]:
     """Convolutions with the batch norms that follow them, in the order in which they compute."""
-    layers = [layer for layer in tower.modules() if isinstance(layer, (nn.Conv2d, nn.BatchNorm2d))]
+    first = tower.straightener if isinstance(tower, CompactStraightTower) else nn.Identity()
+    layers = [layer for part in (first, tower.blocks) for layer in part.modules()]
+    layers = [layer for layer in layers if isinstance(layer, (nn.Conv2d, nn.BatchNorm2d))]
     pairs = list(zip(layers[::2], layers[1::2]))
     return [(a, b) for a, b in pairs if isinstance(a, nn.Conv2d) and isinstance(b, nn.BatchNorm2d)]
 

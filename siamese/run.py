@@ -41,6 +41,7 @@ class RunRequest:
         teachers: Runs whose towers teach this one.
         votes: FER+ votes beside FER-2013's labels, or None.
         before: Recipes of the runs that were trained for this one, in the folder ``before``, the earliest first.
+        detector: A YuNet model from whose landmarks a ``compact_straight`` tower learns where faces are, or None.
     """
 
     data: str
@@ -56,6 +57,7 @@ class RunRequest:
     teachers: tuple[str, ...] = ()
     votes: Optional[str] = None
     before: tuple[str, ...] = ()
+    detector: Optional[str] = None
 
     @property
     def config(self) -> TrainingConfig:
@@ -111,7 +113,7 @@ def _checked(values: Any) -> dict[str, Any]:
     for key in ("data", "recipe", "split", "ratios"):
         if not isinstance(values.get(key, ""), str):
             raise ValueError(f"{key} is no text")
-    for key in ("format", "ferplus", "init", "votes"):
+    for key in ("format", "ferplus", "init", "votes", "detector"):
         if not isinstance(values.get(key), (str, type(None))):
             raise ValueError(f"{key} is no text")
     emotions = values.get("emotions")

@@ -24,7 +24,7 @@ from siamese.feeding import PixelFeed
 from siamese.fitted_head import with_fitted_head
 from siamese.history import HISTORY_FILE, TensorBoardLog, history_csv
 from siamese.learner import Learner, make_learner, make_optimizer, weight_average
-from siamese.mixing import as_targets, mix
+from siamese.mixing import as_targets, mix_all
 from siamese.observer import Observer, Silence
 from siamese.precision import choose_precision
 from siamese.processes import make_fabric, pick_device, world_size
@@ -32,6 +32,7 @@ from siamese.progress import Progress, check_finite, check_spread, collapse_note
 from siamese.schedule import Plateau, rate_at
 from siamese.splits import Split, check_trainable
 from siamese.state import read_state, save_state
+from siamese.towers.straight import Straightener, take_straightener
 from siamese.validation import Validator, collapse
 
 
@@ -49,6 +50,7 @@ class Trainer:
         card: What the checkpoint's card says besides (data, split, recipe).
         resume: Take up the state in ``out``, and the number format that the run began with.
         teachers: Runs whose towers teach this one; with a softmax head that knows its emotions, or one is fitted.
+        straightener: A taught one, whose weights a ``compact_straight`` tower begins with, or None.
 
     Raises:
         TrainingError: There is no state to resume, or it does not fit.
@@ -68,6 +70,7 @@ class Trainer:
         card: Optional[dict[str, Any]] = None,
         resume: bool = False,
         teachers: Sequence[str | Path] = (),
+        straightener: Optional[Straightener] = None,
     ) -> None:
         check_trainable(dataset, split)
         if config.seconds is not None and world_size() > 1:
@@ -82,6 +85,8 @@ class Trainer:
         self.teachers = Teachers.load(teachers, dataset.emotions, fit) if teachers else None
         self.lessons: Optional[Tensor] = None
         self.learner = make_learner(dataset, split, config, init, self.observer, self.teachers is not None)
+        if straightener is not None:
+            take_straightener(self.learner.tower, straightener)
         self.feed = PixelFeed(dataset, split.train, self.learner.tower.input_spec)
         self.validator = Validator(
             dataset, split.train, split.val, self.learner.tower, config.n_neighbors, config.val_references, config.seed
@@ -236,22 +241,20 @@ class Trainer:
             group["lr"] = rate
         device = self.fabric.device
         images = self.config.augment(pixels.to(device), generator)
-        labels = torch.from_numpy(self.feed.labels[rows]).to(device)
-        soft = None if self.feed.soft is None else torch.from_numpy(self.feed.soft[rows]).to(device)
+        labels, soft, votes = self.feed.targets(rows, device)
         plain = alike = None
         taught = None if self.lessons is None else self.lessons[torch.from_numpy(rows)]
         if self.config.mixup:
-            n_classes = len(self.dataset.emotions)
-            targets = as_targets(labels, soft, n_classes)
-            both = targets if taught is None else torch.cat([targets, taught], 1)  # (B, n) or (B, 2n)
-            images, both, plain = mix(images, both, self.config.mixup, self.config.mixup_alpha, generator)
-            soft, taught = both[:, :n_classes], None if taught is None else both[:, n_classes:]
+            targets = (as_targets(labels, soft, len(self.dataset.emotions)), taught, votes)
+            images, (soft, taught, votes), plain = mix_all(
+                images, targets, self.config.mixup, self.config.mixup_alpha, generator
+            )
         images = images.contiguous(memory_format=torch.channels_last)
         if self.teachers is not None and taught is None:
             with torch.no_grad(), self.fabric.autocast():
                 taught, pairs = self.teachers.classes_and_pairs(images, self.config.distil_temperature)
             alike = pairs if self.config.distil_pairs else None
-        loss, terms = self.wrapped(images, labels, soft, taught, plain, alike)
+        loss, terms = self.wrapped(images, labels, soft, taught, plain, alike, votes)
         self.fabric_optimizer.zero_grad(set_to_none=True)
         self.fabric.backward(loss)
         if self.config.gradient_clip:

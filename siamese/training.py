@@ -18,6 +18,7 @@ from siamese.observer import Observer, Silence
 from siamese.progress import CollapsedEmbedding, Progress
 from siamese.splits import Split
 from siamese.towers import Tower
+from siamese.towers.straight import Straightener
 from siamese.trainer import Trainer
 
 __all__ = [
@@ -75,6 +76,7 @@ def fit(
     init: Optional[str | Path] = None,
     card: Optional[dict[str, Any]] = None,
     teachers: Sequence[str | Path] = (),
+    straightener: Optional[Straightener] = None,
 ) -> FitResult:
     """Train a tower.
 
@@ -96,6 +98,7 @@ def fit(
         init: Another run of the same architecture whose weights to start from.
         card: What ``card.json`` tells besides.
         teachers: Runs whose towers teach this one: see :mod:`siamese.distillation`.
+        straightener: What a ``compact_straight`` tower begins with (:func:`siamese.straightening.teach`).
 
     Returns:
         The best tower and how it was reached.
@@ -110,7 +113,7 @@ def fit(
     if len(split.val) == 0 and config.monitor != "last":
         raise TrainingError("The split has no validation pictures; give --ratios with three parts, such as 70/15/15.")
     start = Path(init) if init else None
-    trainer = Trainer(dataset, split, config, Path(out), device, observer, start, card, resume, teachers)
+    trainer = Trainer(dataset, split, config, Path(out), device, observer, start, card, resume, teachers, straightener)
     progress = trainer.run()
     if progress.best_epoch == 0:
         raise CollapsedEmbedding("No epoch gave a usable embedding; lower --lr or choose another loss.")

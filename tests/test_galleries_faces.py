@@ -52,6 +52,26 @@ def test_five_faces_in_a_photograph(name: str) -> None:
     assert finder.detect(large)[-1].width == pytest.approx(3 * boxes[-1].width, rel=0.2)
 
 
+def test_eyes_nose_and_mouth_of_the_largest_face() -> None:
+    finder = detector("yunet")
+    image = read_picture(DATA / "media" / "multi_face.jpg")
+    largest = finder.detect(image)[0]
+    points = finder.landmarks(image)
+    assert points is not None
+    assert points.shape == (5, 2)
+    assert (points > (largest.x, largest.y)).all()
+    assert (points < (largest.x + largest.width, largest.y + largest.height)).all()
+    left, right, nose, corner, other = points
+    assert left[0] < nose[0] < right[0]
+    assert corner[0] < other[0]
+    assert max(left[1], right[1]) < nose[1] < min(corner[1], other[1])
+    large = cv2.resize(image, None, fx=3, fy=3)
+    np.testing.assert_allclose(finder.landmarks(large), 3 * points + 1, atol=0.05 * 3 * largest.width)
+    assert finder.landmarks(np.full((100, 100), 90, np.uint8)) is None
+    with pytest.raises(ConfigError, match="finds no eyes and mouths"):
+        detector("haar").landmarks(image)
+
+
 @pytest.mark.parametrize("name", ["haar", "yunet"])
 def test_films_with_one_face_and_with_none(name: str) -> None:
     finder = detector(name)

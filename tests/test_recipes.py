@@ -25,8 +25,8 @@ def test_every_published_system_has_a_recipe() -> None:
 def test_a_recipe_can_be_trained(path: Path) -> None:
     config, about = load_recipe(path)
     assert config.tower in tower_names()
-    known = ("demo", "few-shots", "fine-tune", "shipped", "shipped-first", "shipped-pairs", f"shipped-{config.tower}")
-    assert path.stem in (config.tower, *known)
+    known = ("demo", "few-shots", "fine-tune", "shipped", "shipped-first", "shipped-pairs", "shipped-straight")
+    assert path.stem in (config.tower, f"shipped-{config.tower}", *known)
     assert about["title"]
     assert about["source"]
     assert set(read_before(path).recipes) <= {path.stem for path in RECIPES}

@@ -9,7 +9,7 @@ import pytest
 from made_fer2013 import USAGE, csv_text, faces, load, pack, text_of
 
 from galleries.errors import ConfigError, DataError
-from galleries.vocabulary import FER2013_LABELS
+from galleries.vocabulary import CANONICAL, FER2013_LABELS
 from siamese.datasets import load_dataset
 
 FERPLUS_HEADER = "Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF"
@@ -118,6 +118,11 @@ def test_votes_beside_the_labels_give_the_odds_of_each_label(tmp_path: Path) -> 
         same = (np.array(votes) == pattern).all(axis=1)
         counted = np.bincount(dataset.labels[same & train], minlength=7) / (same & train).sum()
         assert np.abs(dataset.soft_labels[same] - counted).max() < 0.03
+    assert dataset.votes is not None
+    counts = np.array(votes)[
+        :, [FERPLUS_HEADER.split(",").index(name) - 2 for name in CANONICAL]
+    ]  # the ten votes of each row
+    assert dataset.votes == pytest.approx(counts / counts.sum(axis=1, keepdims=True))
     half = load(csv, votes=tmp_path / "fer2013new.csv").soft_labels
     own = np.eye(7)[dataset.labels]
     assert half == pytest.approx((own + dataset.soft_labels) / 2, abs=1e-6)

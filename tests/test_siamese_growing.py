@@ -106,3 +106,14 @@ def test_a_compact_run_begins_a_wider_one(tmp_path: Path) -> None:
     save_checkpoint(tmp_path, large, None, EMOTIONS, {})
     with pytest.raises(TowerError, match="cannot grow into the compact tower"):
         initialise_from(make_tower("compact", SPEC, embedding_dim=8), tmp_path)
+
+
+def test_a_straightened_tower_starts_from_one_that_is_not_but_not_back(tmp_path: Path) -> None:
+    wide, straight = (make_tower(name, InputSpec(16, 16, 1)) for name in ("compact_wide", "compact_straight"))
+    save_checkpoint(tmp_path / "wide", wide, None, EMOTIONS, {})
+    save_checkpoint(tmp_path / "straight", straight, None, EMOTIONS, {})
+    assert initialise_from(straight, tmp_path / "wide") == []
+    own = straight.state_dict()
+    assert all(torch.equal(own[key], value) for key, value in wide.state_dict().items())
+    with pytest.raises(TowerError, match="holds a compact_straight tower; a compact_wide tower was to be started"):
+        initialise_from(wide, tmp_path / "straight")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from galleries.errors import ConfigError
 from siamese.config import TrainingConfig
 from siamese.losses import Objective, parse_loss
-from siamese.mixing import as_targets, mix
+from siamese.mixing import as_targets, mix, mix_all
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -37,6 +37,20 @@ def test_a_share_is_blended_as_their_targets_are(size: int, share: float, seed: 
     assert torch.equal(images, a_batch(size)[0])
     again = mix(images, targets, share, 0.5, seeded(seed))
     assert all(torch.equal(a, b) for a, b in zip(out, again))
+
+
+def test_several_targets_are_blended_alike() -> None:
+    images, targets = a_batch(8)
+    mixed, blended, plain = mix_all(images, (targets, None, 2 * targets[:, :3]), 0.5, 0.5, seeded())
+    one = mix(images, targets, 0.5, 0.5, seeded())
+    assert torch.equal(mixed, one.images)
+    assert torch.equal(plain, one.plain)
+    first, second, third = blended
+    assert second is None
+    assert first is not None
+    assert third is not None
+    assert torch.equal(first, one.targets)
+    torch.testing.assert_close(third, 2 * first[:, :3])
 
 
 def test_a_small_alpha_leaves_one_picture_nearly_alone() -> None:

@@ -59,6 +59,12 @@ def test_compact_is_small_and_cheap() -> None:
     assert count_multiply_adds(tower) <= 100_000_000
 
 
+def test_a_straightener_costs_little() -> None:
+    wide, straight = make_tower("compact_wide"), make_tower("compact_straight")
+    assert count_parameters(straight) == count_parameters(wide) + 35_092 <= 1_500_000
+    assert count_multiply_adds(straight) < 1.02 * count_multiply_adds(wide)
+
+
 def test_nano_is_smaller_and_cheaper() -> None:
     tower = make_tower("nano")
     assert tower.input_spec == make_tower("compact").input_spec

@@ -109,6 +109,8 @@ class FaceDataset:
         sequences: N sequence identifiers (film, burst), or None.
         official: N split names ``"train" | "val" | "test"``, or None if the data set has no official split.
         soft_labels: float32 (N, len(emotions)), rows sum to 1 (annotators' votes), or None.
+        votes: float32 (N, 8), annotators' votes over the whole vocabulary beside other labels, rows sum to 1, or to 0
+            where nobody named an emotion; or None.
         skipped: Pictures left out while reading.
         notes: Sentences about what was met while reading, for the person.
     """
@@ -125,12 +127,13 @@ class FaceDataset:
     sequences: Optional[tuple[str, ...]] = None
     official: Optional[tuple[str, ...]] = None
     soft_labels: Optional[NDArray[np.float32]] = None
+    votes: Optional[NDArray[np.float32]] = None
     skipped: tuple[Skipped, ...] = field(default=(), repr=False)
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         size = len(self.labels)
-        columns = (self.ids, self.rows, self.subjects, self.sequences, self.official, self.soft_labels)
+        columns = (self.ids, self.rows, self.subjects, self.sequences, self.official, self.soft_labels, self.votes)
         if any(column is not None and len(column) != size for column in columns):
             raise DataError(f"The columns of data set {self.name!r} differ in length; each needs {size} entries.")
         if size and not (int(self.labels.min()) >= 0 and int(self.labels.max()) < len(self.emotions)):
@@ -171,6 +174,7 @@ class FaceDataset:
             sequences=pick(self.sequences),
             official=pick(self.official),
             soft_labels=None if self.soft_labels is None else self.soft_labels[indices],
+            votes=None if self.votes is None else self.votes[indices],
         )
 
     def select(self, emotions: Sequence[str]) -> FaceDataset:

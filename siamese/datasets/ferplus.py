@@ -70,7 +70,7 @@ def votes_beside(dataset: FaceDataset, path: Path, share: float) -> FaceDataset:
         share: The votes' share of ``soft_labels``, 0-1; the rest is the label.
 
     Returns:
-        The data set with its own labels, and ``soft_labels`` for cross-entropy.
+        The data set with its own labels, ``soft_labels`` for cross-entropy, and the ``votes`` themselves.
 
     Raises:
         DataError: As for :func:`lay_votes`, or the file does not say which rows are for training.
@@ -90,11 +90,18 @@ def votes_beside(dataset: FaceDataset, path: Path, share: float) -> FaceDataset:
     return replace(
         dataset,
         soft_labels=((1 - share) * own + share * likely).astype(np.float32),
+        votes=_shares(votes[:, : len(CANONICAL)]),
         notes=(
             *dataset.notes,
             f"FER+ votes are {share:.0%} of what a face teaches and votes for; the labels stay FER-2013's.",
         ),
     )
+
+
+def _shares(votes: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Votes (N, n) as shares of each row's; zeros where there are none."""
+    shares: NDArray[np.float32] = (votes / np.maximum(votes.sum(axis=1, keepdims=True), 1)).astype(np.float32)
+    return shares
 
 
 def _votes_of(dataset: FaceDataset, path: Path) -> NDArray[np.int64]:

@@ -7,6 +7,7 @@ from typing import Any, Optional
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from galleries.errors import DataError
 from galleries.faces import FaceDetector
@@ -25,7 +26,9 @@ SAMPLE = 500
 """Pictures that are asked at most."""
 
 _SIDE = 144  # pixels: small pictures are enlarged, or Haar would not see their faces
-_BORDER = _SIDE // 2  # a face that fills its picture is only found with something around it
+
+BORDER = _SIDE // 2
+"""Pixels around what :func:`on_a_border` gives: faces that fill a picture are found only with a margin."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,15 @@ class Framing:
         }
 
 
+def on_a_border(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A picture of a face as a detector finds it: longer side 144 pixels, the border's pixels repeated around."""
+    ratio = _SIDE / max(image.shape[:2])
+    height, width = (max(1, round(side * ratio)) for side in image.shape[:2])
+    large = cv2.resize(image, (width, height), interpolation=cv2.INTER_CUBIC if ratio > 1 else cv2.INTER_AREA)
+    framed = cv2.copyMakeBorder(large, BORDER, BORDER, BORDER, BORDER, cv2.BORDER_REPLICATE)
+    return np.asarray(framed, np.uint8)
+
+
 def measure_framing(
     dataset: FaceDataset, detector: FaceDetector, seed: int = 0, progress: Optional[Progress] = None
 ) -> Framing:
@@ -100,12 +112,9 @@ def measure_framing(
         chosen = np.sort(np.random.default_rng(seed).choice(len(dataset), SAMPLE, replace=False))
     shares = []
     for done, row in enumerate(chosen, 1):
-        image = dataset.image(int(row))
-        ratio = _SIDE / max(image.shape[:2])
-        height, width = (max(1, round(side * ratio)) for side in image.shape[:2])
-        large = cv2.resize(image, (width, height), interpolation=cv2.INTER_CUBIC if ratio > 1 else cv2.INTER_AREA)
-        framed = cv2.copyMakeBorder(large, _BORDER, _BORDER, _BORDER, _BORDER, cv2.BORDER_REPLICATE)
-        boxes = detector.detect(np.asarray(framed, np.uint8))
+        framed = on_a_border(dataset.image(int(row)))
+        height, width = (side - 2 * BORDER for side in framed.shape[:2])
+        boxes = detector.detect(framed)
         if boxes:
             shares.append(max(boxes[0].width, boxes[0].height) / (height * width) ** 0.5)
         if progress is not None:

@@ -1,4 +1,4 @@
-"""The towers by name: the five published systems, any torchvision classifier, and our own three."""
+"""The towers by name: the five published systems, any torchvision classifier, and our own four."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ from siamese.towers.fer_cnn import FerCnnTower
 from siamese.towers.liexnet import LiExNetTower
 from siamese.towers.nano import NanoTower
 from siamese.towers.siamese_cnn import SiameseTower
+from siamese.towers.straight import CompactStraightTower
 from siamese.towers.torchvision_tower import TorchvisionTower, torchvision_names
 
 __all__ = [
     "TOWERS",
+    "CompactStraightTower",
     "CompactTower",
     "Head",
     "Tower",
@@ -31,6 +33,7 @@ __all__ = [
 TOWERS: dict[str, Callable[..., Tower]] = {
     "compact": CompactTower,
     "compact_wide": CompactWideTower,
+    "compact_straight": CompactStraightTower,
     "nano": NanoTower,
     "siamese": SiameseTower,
     "liexnet": LiExNetTower,
@@ -41,6 +44,7 @@ TOWERS: dict[str, Callable[..., Tower]] = {
 _DEFAULT_SPECS: dict[str, InputSpec] = {
     "compact": InputSpec(48, 48, 1),
     "compact_wide": InputSpec(48, 48, 1),
+    "compact_straight": InputSpec(48, 48, 1),
     "nano": InputSpec(48, 48, 1),
     "siamese": InputSpec(48, 48, 1, "cubic"),
     "liexnet": InputSpec(128, 128, 3, "linear"),
