@@ -58,6 +58,7 @@ def model_card(card: Dict[str, Any]) -> str:
         f"float32) and a gallery of {shipped['references']:,} vectors, chosen from {shipped['of']:,} by herding after "
         f"those that their neighbours outvote were left out. {found['n_neighbors']} neighbours vote. It knows "
         f"{', '.join(card['emotions'])}.",
+        *_straightened(card.get("straightener")),
         "",
         _USE,
         "## Data and licences",
@@ -87,6 +88,18 @@ def model_card(card: Dict[str, Any]) -> str:
         "",
     ]
     return "\n".join(parts)
+
+
+def _straightened(lesson: Optional[Dict[str, Any]]) -> List[str]:
+    if lesson is None:
+        return []
+    return [
+        "",
+        "Before anything else it moves the face upright into the middle: a small network in it has learned from "
+        f"{lesson['found']:,} training pictures where a face's eyes, nose and mouth are, as the detector YuNet (Wu et "
+        f"al., 2023) finds them. It is off by {_percent(lesson['error'])} of a picture's side (median), and by "
+        f"{_percent(lesson['before'])} where it takes every face for upright in the middle.",
+    ]
 
 
 def _voted(data: Dict[str, Any]) -> bool:

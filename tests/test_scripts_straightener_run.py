@@ -49,6 +49,10 @@ def test_real_faces_teach_it(run: Run, real_faces: Path, tmp_path: Path) -> None
     assert tower.straightener.is_taught
     assert json.loads((first / "run.json").read_text())["detector"] == str(YUNET)
     report = json.loads(text)
+    code, _, err = run("export", first, "--shipped", "--max-drop", 100, "--out", tmp_path / "small")
+    assert code == 0, err
+    told = " ".join((tmp_path / "small" / "card.md").read_text("utf-8").split())
+    assert f"learned from {lesson['found']} training pictures where a face's eyes, nose and mouth are" in told
     code, text, err = run("train", "--resume", first, "--json")
     assert code == 0, err
     assert "learned from" not in err
