@@ -83,7 +83,14 @@ def test_onnx_answers_as_pytorch_for_any_batch(name: str, tmp_path: Path) -> Non
     norms = [made_by.get(node.input[0]) for node in model.graph.node if node.op_type == "BatchNormalization"]
     assert "Conv" not in norms
     left = len(norms)
-    after_no_convolution = {"compact": 1, "compact_wide": 1, "nano": 1, "liexnet": 6, "fer_cnn": 2}
+    after_no_convolution = {
+        "compact": 1,
+        "compact_wide": 1,
+        "compact_straight": 1,
+        "nano": 1,
+        "liexnet": 6,
+        "fer_cnn": 2,
+    }
     assert left == after_no_convolution.get(name, 0)
 
 
