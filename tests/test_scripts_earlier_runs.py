@@ -13,6 +13,7 @@ from voted_faces import voted_faces
 pytest.importorskip("torch", reason="the learning part is not installed")
 
 from emotions_cli import earlier_runs
+from emotions_cli.training_options import recipe_from, request_from
 from galleries.errors import ConfigError
 from siamese.lineage import Before, is_trained, read_before
 
@@ -74,6 +75,26 @@ def test_those_whose_recipe_learns_from_votes_are_given_them(run: Run, tmp_path:
         assert asked(out)["votes"] == expected
         assert asked(out / "before" / "middle")["votes"] == expected
         assert asked(out / "before" / "first")["votes"] is None
+
+
+def test_what_comes_along_is_trained_from_nothing_by_one_command(tmp_path: Path) -> None:
+    typed = {
+        "data": "synthetic",
+        "format": None,
+        "recipe": "shipped-straight",
+        "tower": None,
+        "votes": "v",
+        "detector": "d",
+    }
+    request = request_from(typed, *recipe_from(typed))
+    assert (request.config.tower, request.votes, request.detector) == ("compact_straight", "v", "d")
+    request, earlier = earlier_runs.plan(typed, request, tmp_path)
+    given = {run.recipe: (run.request.votes, run.request.detector) for run in earlier}
+    assert list(given) == ["compact", "shipped-first", "shipped", "shipped-compact_wide", "shipped-pairs"]
+    assert given.pop("compact") == given.pop("shipped-first") == (None, None)
+    assert set(given.values()) == {("v", None)}
+    assert request.init == str(earlier[-1].folder)
+    assert request.teachers == (request.init,)
 
 
 def test_what_was_stopped_between_them_goes_on(
