@@ -41,12 +41,13 @@ def pixels(tower: Tower, count: int = 8) -> np.ndarray:
 def features(tower: Tower, faces: np.ndarray) -> np.ndarray:
     """What goes into the torch tower's last linear layer."""
     seen: list[torch.Tensor] = []
-    last = [layer for layer in tower.modules() if isinstance(layer, torch.nn.Linear)][-1]
-    handle = last.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    layers = [layer for layer in tower.modules() if isinstance(layer, torch.nn.Linear)]
+    handles = [layer.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0])) for layer in layers]
     with torch.inference_mode():
         tower(torch.from_numpy(faces))
-    handle.remove()
-    return seen[0].numpy()
+    for handle in handles:
+        handle.remove()
+    return seen[-1].numpy()  # the last that computed
 
 
 def exported(tower: Tower, folder: Path) -> OnnxEncoder:
