@@ -14,12 +14,10 @@ from torch import Tensor, nn
 from galleries.errors import ConfigError, TrainingError
 from galleries.images import InputSpec
 from siamese.checkpoint import Checkpoint, load_checkpoint
+from siamese.towers.base import grey
 
 PAIR_TEMPERATURE = 0.1
 """What cosines are divided by where teachers say which faces are alike, as supcon's are."""
-
-_LUMA = (0.299, 0.587, 0.114)
-"""Weights of red, green and blue in grey, as OpenCV has them."""
 
 
 class Teachers(nn.Module):
@@ -168,7 +166,7 @@ def check_same(teachers: Optional[Teachers], known: Sequence[dict[str, str]], ru
 def fit_to(images: Tensor, spec: InputSpec) -> Tensor:
     """A batch float32 (B, C, H, W) as a tower takes it: grey and colour converted, scaled without aliasing."""
     if images.shape[1] == 3 and spec.channels == 1:
-        images = (images * images.new_tensor(_LUMA).view(1, 3, 1, 1)).sum(1, keepdim=True)  # (B, 3, H, W) -> (B, 1, …)
+        images = grey(images)
     elif images.shape[1] != spec.channels:
         images = images.expand(-1, spec.channels, -1, -1)
     if images.shape[2:] != (spec.height, spec.width):

@@ -16,6 +16,17 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
+_LUMA = (0.299, 0.587, 0.114)
+"""Weights of red, green and blue in grey, as OpenCV has them."""
+
+
+def grey(images: Tensor) -> Tensor:
+    """Colour pictures (B, 3, H, W) as grey ones (B, 1, H, W); grey ones as they are."""
+    if images.shape[1] == 1:
+        return images
+    return (images * images.new_tensor(_LUMA).view(1, 3, 1, 1)).sum(1, keepdim=True)
+
+
 def rectify(features: Tensor) -> Tensor:
     """ReLU and a millionth, for towers whose vectors are the features after it.
 

@@ -15,17 +15,14 @@ from torch import Tensor, nn
 
 from galleries.errors import ConfigError
 from galleries.images import InputSpec
-from siamese.towers.base import Tower
+from siamese.towers.base import Tower, grey
 from siamese.towers.compact import CompactWideTower
 
 ZOOM = 1.1
-"""How many times larger than the median face of FER-2013 an upright one is. Of faces moved there by YuNet's
-landmarks, five shots of AffectNet name as many from 1 to 1.2."""
+"""How many times larger than the median face of FER-2013 an upright one is."""
 
 _TURN, _STRETCH, _SHIFT = math.radians(8), 0.08, 0.1
 """How far a face in training may be off the place that was found: turned, log of its size, moved in half sides."""
-
-_GREY = (0.299, 0.587, 0.114)
 
 
 def _separable(inside: int, outside: int, stride: int) -> nn.Sequential:
@@ -82,7 +79,7 @@ class Straightener(nn.Module):
         return found
 
     def forward(self, images: Tensor, places: Tensor) -> Tensor:
-        """Pictures (B, C, H, W) with the faces that are at these places upright in the middle, by cubic steps."""
+        """Pictures (B, C, H, W) with the faces that are at these places upright in the middle (cubic)."""
         height, width = images.shape[2:]
         right = _steps(width, images).view(1, 1, width)
         down = _steps(height, images).view(1, height, 1)
@@ -138,10 +135,7 @@ class CompactStraightTower(CompactWideTower):
 
     def straighten(self, images: Tensor) -> Tensor:
         """Normalised images (B, C, H, W) with their faces upright in the middle; in training not quite."""
-        pixels = images / self.scale + self.mean
-        if pixels.shape[1] == 3:
-            pixels = (pixels * pixels.new_tensor(_GREY).view(1, 3, 1, 1)).sum(1, keepdim=True)  # (B, 3, …) -> (B, 1, …)
-        places = self.straightener.places(pixels)
+        places = self.straightener.places(grey(images / self.scale + self.mean))
         places = torch.cat([places[:, :2] / ZOOM, places[:, 2:]], 1)
         straight: Tensor = self.straightener(images, varied(places) if self.training else places)
         return straight
