@@ -1,4 +1,4 @@
-"""Augmentation of whole batches: small moves, mirror images, light, erased patches."""
+"""Augmentation of whole batches: small moves, mirror images, light, erased patches, disturbances."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from galleries.errors import ConfigError, unknown_name
+from siamese.disturbing import disturb
 
 _MOST: dict[str, float] = {
     "rotate": 180,
@@ -20,6 +21,7 @@ _MOST: dict[str, float] = {
     "brightness": 1,
     "contrast": 1,
     "erase": 1,
+    "disturb": 1,
 }
 """Largest value of each part."""
 
@@ -42,6 +44,8 @@ class Augmentation:
         contrast: Largest relative contrast change either way.
         erase: Probability that a rectangle of 2-20 % of the picture is filled with noise (Zhong et al., "Random
             Erasing Data Augmentation", 2020).
+        disturb: Probability of each disturbance of :func:`siamese.disturbing.disturb`: light from a side, gamma, blur,
+            noise; half of it for coarseness. Teachers see the pictures without them.
     """
 
     rotate: float = 0.0
@@ -52,6 +56,7 @@ class Augmentation:
     brightness: float = 0.0
     contrast: float = 0.0
     erase: float = 0.0
+    disturb: float = 0.0
 
     def __post_init__(self) -> None:
         zoom: Any = self.zoom
@@ -104,6 +109,10 @@ class Augmentation:
         if self.erase:
             images = self._erase(images, generator)
         return images
+
+    def disturbed(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        """Disturb a varied batch, (B, C, H, W), values 0-255: what a tower sees and its teachers do not."""
+        return disturb(images, self.disturb, generator) if self.disturb else images
 
     def _move(self, images: Tensor, generator: torch.Generator) -> Tensor:
         size = len(images)

@@ -239,9 +239,8 @@ class Trainer:
         """
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        device = self.fabric.device
-        images = self.config.augment(pixels.to(device), generator)
-        labels, soft, votes = self.feed.targets(rows, device)
+        images = self.config.augment(pixels.to(self.fabric.device), generator)
+        labels, soft, votes = self.feed.targets(rows, self.fabric.device)
         plain = alike = None
         taught = None if self.lessons is None else self.lessons[torch.from_numpy(rows)]
         if self.config.mixup:
@@ -254,6 +253,7 @@ class Trainer:
             with torch.no_grad(), self.fabric.autocast():
                 taught, pairs = self.teachers.classes_and_pairs(images, self.config.distil_temperature)
             alike = pairs if self.config.distil_pairs else None
+        images = self.config.augment.disturbed(images, generator)
         loss, terms = self.wrapped(images, labels, soft, taught, plain, alike, votes)
         self.fabric_optimizer.zero_grad(set_to_none=True)
         self.fabric.backward(loss)

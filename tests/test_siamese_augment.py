@@ -109,7 +109,9 @@ def test_the_generator_alone_decides() -> None:
 @settings(max_examples=80)
 @given(
     st.dictionaries(
-        st.sampled_from(["rotate", "shift", "zoom", "shear", "flip", "brightness", "contrast", "erase", "blur"]),
+        st.sampled_from(
+            ["rotate", "shift", "zoom", "shear", "flip", "brightness", "contrast", "erase", "disturb", "blur"]
+        ),
         st.one_of(
             st.floats(0, 1),
             st.floats(),
@@ -128,7 +130,7 @@ def test_a_recipes_table_works_or_is_refused(values: dict[str, Any]) -> None:
         made = Augmentation.from_mapping(values)
     except ConfigError:
         return
-    out = made(pictures(2, 1, 8, 9), seeded())
+    out = made.disturbed(made(pictures(2, 1, 8, 9), seeded()), seeded())
     assert torch.isfinite(out).all()
     assert np.all((out.numpy() >= -0.01) & (out.numpy() <= 255.01))
 
