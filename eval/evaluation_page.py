@@ -7,6 +7,7 @@ from typing import Any, Mapping, Optional
 import numpy as np
 
 from eval import report
+from eval.disturbed import KINDS, DisturbedScores
 from eval.evaluation import Evaluation, Judged
 from eval.figures import confusion_matrix
 from eval.metrics import FLOORS, MEASURES
@@ -21,8 +22,9 @@ def evaluation_page(facts: Mapping[str, Any]) -> str:
 
     Args:
         facts: ``"evaluation"`` (:class:`eval.evaluation.Evaluation`), ``"neighbors"`` (a sweep or None), ``"without"``
-            (a :class:`eval.without_class.ClassStudy` or None), and the texts ``"gallery"``, ``"data"``, ``"part"``
-            and ``"split"``, and ``"references"``.
+            (a :class:`eval.without_class.ClassStudy` or None), ``"disturbed"``
+            (:class:`eval.disturbed.DisturbedScores` or None), the texts ``"gallery"``, ``"data"``, ``"part"`` and
+            ``"split"``, and ``"references"``.
 
     Returns:
         A whole HTML document that loads nothing from elsewhere.
@@ -53,6 +55,8 @@ def evaluation_page(facts: Mapping[str, Any]) -> str:
         sections.append(report.section("How many neighbours vote", drawn[1], text=text))
     if study is not None:
         sections.append(_without(study))
+    if facts["disturbed"] is not None:
+        sections.append(_disturbed(facts["disturbed"]))
     return report.page(title, lead, sections)
 
 
@@ -159,6 +163,25 @@ def _without(study: ClassStudy) -> str:
     )
     table = report.html_table(["emotion", "", "with", "without", "change", "95 %"], rows)
     return report.section(f"With and without {names}", table, text=text)
+
+
+def _disturbed(found: DisturbedScores) -> str:
+    rows = [
+        [
+            row.kind,
+            KINDS[row.kind][0] if row.kind in KINDS else "",
+            f"{_percent(row.accuracy)} ({_span(row.interval)})",
+            _percent(row.balanced),
+            f"{100 * row.change:+.1f} ({_change(row.change_interval)})" if row.kind in KINDS else "",
+        ]
+        for row in found.rows
+    ]
+    table = report.html_table(["", "how much", "accuracy (95 %)", "balanced", "change (95 %)"], rows)
+    text = (
+        f"The {found.pictures:,} pictures of which the gallery knows nothing, changed at the size that the tower sees; "
+        f"mean over the disturbances {_percent(found.mean)}."
+    )
+    return report.section("In worse light, and with worse cameras", table, text=text)
 
 
 def _change(bounds: Interval) -> str:

@@ -46,6 +46,9 @@ def evaluate(
     leave_out: Optional[str] = typer.Option(
         None, help="For --unknown: leave these out together. [default: each in turn]"
     ),
+    disturbed: bool = typer.Option(
+        False, "--disturbed", help="Ask again in the dark, blurred, noisy …: how well does the vote hold?"
+    ),
     html: Optional[Path] = typer.Option(None, help="Write the result as one HTML page."),
     tower: Optional[Path] = typer.Option(None, help="The tower, if the gallery does not carry it."),
     format: Optional[str] = typer.Option(None, help="Force the data set's layout (see emotions data --help)."),
@@ -74,7 +77,7 @@ def evaluate(
         "ferplus": ferplus,
     }
     test = evaluation.open_test(gallery, tower, options)
-    wanted = evaluation.Wanted(split, neighbors, weights, similarity, without, unknown, leave_out)
+    wanted = evaluation.Wanted(split, neighbors, weights, similarity, without, unknown, leave_out, disturbed)
     report = evaluation.judge_part(test, wanted)
     if html is not None:
         evaluation.write_page(report, html)

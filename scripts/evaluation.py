@@ -15,6 +15,7 @@ from galleries.errors import ConfigError, DataError, EmotionsError
 from galleries.gallery import DEFAULT_NEIGHBORS, Gallery
 
 if TYPE_CHECKING:
+    from eval.disturbed import DisturbedScores
     from eval.held_out import HeldOut
     from eval.neighbor_sweep import NeighborSweep
     from eval.similarity_mode import SimilarityScores
@@ -110,6 +111,7 @@ class Wanted:
         without: Emotions to leave out of a second test, or None.
         unknown: Whether the open set is tested too.
         leave_out: What it leaves out together, or None for each emotion in turn.
+        disturbed: Whether the pictures are asked about in worse light and blurred, too.
     """
 
     part: str = "test"
@@ -119,6 +121,7 @@ class Wanted:
     without: Optional[str] = None
     unknown: bool = False
     leave_out: Optional[str] = None
+    disturbed: bool = False
 
 
 def judge_part(test: GalleryTest, wanted: Wanted) -> Dict[str, Any]:
@@ -147,6 +150,7 @@ def judge_part(test: GalleryTest, wanted: Wanted) -> Dict[str, Any]:
         "similarity": None,
         "without": None,
         "unknown": None,
+        "disturbed": None,
     }
     if wanted.similarity:
         report["similarity"] = _similarity(test, validation, queries)
@@ -157,6 +161,8 @@ def judge_part(test: GalleryTest, wanted: Wanted) -> Dict[str, Any]:
         from emotions_cli.unknown_report import judge_unknown
 
         report["unknown"] = judge_unknown(test, wanted.part, wanted.leave_out, k, wanted.weights, queries)
+    if wanted.disturbed:
+        report["disturbed"] = _disturbed(test, test.parts[wanted.part], queries, k, wanted.weights)
     return report
 
 
@@ -171,6 +177,13 @@ def _queries(test: GalleryTest, part: str, title: str) -> HeldOut:
 
     with console.bar(title) as progress:
         return held_out(test.gallery, test.encoder, test.dataset, test.parts[part], progress)
+
+
+def _disturbed(test: GalleryTest, rows: np.ndarray, queries: HeldOut, k: int, weights: str) -> DisturbedScores:
+    from eval.disturbed import judge_disturbed
+
+    with console.bar("encoding them disturbed") as progress:
+        return judge_disturbed(test.gallery, test.encoder, test.dataset, rows, queries, k, weights, progress)
 
 
 def _sweep(test: GalleryTest, validation: Optional[HeldOut], weights: str) -> Optional[NeighborSweep]:

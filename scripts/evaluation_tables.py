@@ -31,6 +31,8 @@ def tell(report: Dict[str, Any], with_one_vs_rest: bool) -> None:
         from emotions_cli.unknown_report import tell_unknown
 
         tell_unknown(report["unknown"])
+    if report["disturbed"] is not None:
+        _tell_disturbed(report["disturbed"])
 
 
 def _span(bounds: Any) -> str:
@@ -126,6 +128,23 @@ def _tell_without(study: Any) -> None:
             f"{names} ({change:+.1f}, 95 %: {100 * bounds[0]:+.1f} to {100 * bounds[1]:+.1f}); "
             f"chance {console.percent(before.chance)} and {console.percent(study.without.chance)}"
         )
+
+
+def _tell_disturbed(found: Any) -> None:
+    from eval.disturbed import KINDS
+
+    rows = []
+    for row in found.rows:
+        strength, change = "", ""
+        if row.kind in KINDS:
+            low, high = row.change_interval
+            strength = KINDS[row.kind][0]
+            change = f"{100 * row.change:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
+        accuracy = f"{console.percent(row.accuracy)} ({_span(row.interval)})"
+        rows.append([row.kind, strength, accuracy, console.percent(row.balanced), change])
+    title = f"the same pictures disturbed, {found.pictures:,} (none that leaks)"
+    console.table(title, ["", "how much", "accuracy (95 %)", "balanced", "change (95 %)"], rows)
+    console.out.print(f"mean over the {len(found.rows) - 1} disturbances: {console.percent(found.mean)}")
 
 
 def _tell_similarity(found: Any) -> None:

@@ -56,6 +56,19 @@ def test_emotions_the_gallery_lacks(run: Run, trained: Path) -> None:
     assert json.loads(out)["unknown"]["rounds"][0]["left_out"] == [NAMES[0]]
 
 
+def test_how_the_vote_holds_in_worse_light(run: Run, trained: Path, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    code, out, err = run("evaluate", trained / "gallery", "-k", 3, "--disturbed", "--html", page)
+    assert code == 0, err
+    for text in (out, page.read_text(encoding="utf-8")):
+        for wanted in ("side light", "gamma 2", "few pixels", "none that leaks" if text is out else "worse light"):
+            assert wanted in text
+    code, out, err = run("evaluate", trained / "gallery", "-k", 3, "--disturbed", "--json")
+    facts = json.loads(out)["disturbed"]
+    assert [entry["kind"] for entry in facts["kinds"]][:2] == ["as they are", "dark"]
+    assert 0 < facts["mean"] < 1
+
+
 def test_the_papers_table_and_the_threshold_mode(run: Run, trained: Path) -> None:
     code, out, err = run("evaluate", trained / "gallery", "--one-vs-rest", "--similarity")
     assert code == 0, err
