@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, Optional, Tuple
 
 from emotions_cli import console
@@ -35,28 +36,40 @@ def check_detector(request: RunRequest) -> None:
 
 
 def taught_straightener(
-    dataset: FaceDataset, split: Split, request: RunRequest, resume: bool
+    dataset: FaceDataset, split: Split, request: RunRequest, resumed: Optional[Path] = None
 ) -> Tuple[Optional[Straightener], Dict[str, Any]]:
     """The straightener that a run begins with, taught on its training part, and what its card says of it.
 
+    Args:
+        dataset: The faces.
+        split: Its training part is learned from.
+        request: What is asked of the run.
+        resumed: The run's folder, where it goes on.
+
     Returns:
-        None and nothing where there is none to teach: another tower, a run that goes on, or no detector.
+        No straightener where there is none to teach: another tower, a run that goes on, or no detector. What was told
+        of it before, by the run or by what it starts from, stays true then.
     """
     from galleries.faces import FaceDetector
-    from siamese.checkpoint import load_checkpoint
+    from siamese.checkpoint import CARD_FILE, load_checkpoint, read_card
     from siamese.straightening import teach
     from siamese.towers import CompactStraightTower, make_tower
 
-    if resume or request.config.tower != CompactStraightTower.name:
+    if request.config.tower != CompactStraightTower.name:
         return None, {}
+    if resumed is not None:
+        return None, _told(read_card(resumed)) if (resumed / CARD_FILE).is_file() else {}
     if request.detector is None:
-        before = None if request.init is None else load_checkpoint(request.init).tower
-        if not (isinstance(before, CompactStraightTower) and before.straightener.is_taught):
+        before = None if request.init is None else load_checkpoint(request.init)
+        if before is None or not (
+            isinstance(before.tower, CompactStraightTower) and before.tower.straightener.is_taught
+        ):
             console.warn(
                 "The tower takes every face for upright in the middle: give --detector with a YuNet model, from which "
                 "it learns where faces are, or --init with a tower that knows it."
             )
-        return None, {}
+            return None, {}
+        return None, _told(before.card)
     tower = make_tower(request.config.tower, input_size=request.config.input_size)
     assert isinstance(tower, CompactStraightTower)
     with console.bar("learning where faces are") as progress:
@@ -65,3 +78,7 @@ def taught_straightener(
         )
     console.warn(lesson.sentence())
     return tower.straightener, {"straightener": asdict(lesson)}
+
+
+def _told(card: Dict[str, Any]) -> Dict[str, Any]:
+    return {"straightener": card["straightener"]} if "straightener" in card else {}

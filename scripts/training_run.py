@@ -221,7 +221,7 @@ def train_run(run: PreparedRun) -> Any:
         TextColumn("{task.fields[rate]}"),
         TimeRemainingColumn(),
     )
-    straightener, lesson = taught_straightener(run.dataset, run.split, run.request, run.resume)
+    straightener, lesson = taught_straightener(run.dataset, run.split, run.request, run.folder if run.resume else None)
     try:
         with Progress(*columns, console=console.err, transient=True, disable=not console.err.is_terminal) as progress:
             return fit(
