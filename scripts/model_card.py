@@ -84,6 +84,7 @@ def model_card(card: Dict[str, Any]) -> str:
         *([] if test is None else _classes(test["knn"])),
         "## Known failures",
         *([] if test is None else ["", _confusions(test["knn"])]),
+        *_disturbed(found["disturbed"]),
         _FAILURES,
         "",
     ]
@@ -150,6 +151,17 @@ def _confusions(scores: Dict[str, Any], shown: int = 4) -> str:
     )
     told = "; ".join(f"{true} called {said} ({_percent(rate)} of {true})" for rate, true, said in pairs[:shown])
     return f"Most frequent confusions on the test: {told}."
+
+
+def _disturbed(found: Dict[str, Any]) -> List[str]:
+    """What worse light and worse cameras cost, in words."""
+    clean, *rest = found["kinds"]
+    told = ", ".join(f"{entry['kind']} {_percent(entry['accuracy'])} ({entry['strength']})" for entry in rest)
+    return [
+        "",
+        f"In worse light and with worse cameras it is right less often. Of {found['pictures']:,} validation pictures "
+        f"{_percent(clean['accuracy'])} are named rightly as they are; disturbed: {told}.",
+    ]
 
 
 def _percent(share: float) -> str:

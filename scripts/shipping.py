@@ -138,6 +138,8 @@ def _validate(
     """Accuracy on validation of the whole gallery and of the small one, which is calibrated there."""
     import numpy as np
 
+    from eval.disturbed import judge_disturbed
+    from eval.held_out import held_out
     from galleries.calibration import calibrate
     from galleries.gallery import DEFAULT_NEIGHBORS
     from siamese.enrolling import encode_rows
@@ -148,9 +150,11 @@ def _validate(
         said = before[0].predict(encode_rows(dataset, val, before[1], progress), k)
     gallery = after[0]
     with console.bar("validating what is shipped") as progress:
-        vectors = encode_rows(dataset, val, after[1], progress)
-    votes = min(DEFAULT_NEIGHBORS, len(gallery))
+        queries = held_out(gallery, after[1], dataset, val, progress)
+    vectors, votes = queries.vectors, min(DEFAULT_NEIGHBORS, len(gallery))
     answers = gallery.predict(vectors, votes)
+    with console.bar("and on disturbed pictures") as progress:
+        disturbed = judge_disturbed(gallery, after[1], dataset, val, queries, votes, progress=progress)
     try:
         gallery.set_calibration(calibrate(gallery, vectors, truth, ERROR, votes))
     except GalleryError as error:
@@ -162,6 +166,7 @@ def _validate(
         "n_neighbors": votes,
         "pictures": len(truth),
         "calibrated": gallery.calibration is not None,
+        "disturbed": disturbed.to_json(),
     }
 
 
@@ -236,6 +241,7 @@ def tell(report: Dict[str, Any]) -> None:
             f"{100 * found['before']:.2f} % (k = {found['before_neighbors']}) -> {100 * found['after']:.2f} % "
             f"(k = {found['n_neighbors']}), {found['pictures']:,} pictures",
         ],
+        ["disturbed", f"{console.percent(found['disturbed']['mean'])} on average (emotions evaluate --disturbed)"],
         ["calibrated", "yes" if found["calibrated"] else "no"],
         ["size", f"{sum(report['files'].values()):,} bytes, {len(report['files'])} files"],
     ]

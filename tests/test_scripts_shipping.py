@@ -42,7 +42,12 @@ def test_a_run_is_made_small(run: Run, trained: Path, tmp_path: Path) -> None:
     assert bundle.checked["difference_float16"] < 0.05
     assert report["validation"]["pictures"] == 6
     assert report["test"]["knn"]["n"] == 6
-    assert "must not be used for" in (out / "card.md").read_text("utf-8")
+    disturbed = report["validation"]["disturbed"]
+    assert disturbed["pictures"] == 6
+    assert disturbed["kinds"][0]["accuracy"] == report["validation"]["after"]
+    card = (out / "card.md").read_text("utf-8")
+    assert "must not be used for" in card
+    assert f"noisy {100 * disturbed['kinds'][6]['accuracy']:.1f} % (deviation of 15 grey values)" in card
     assert report["files"]["card.md"] == (out / "card.md").stat().st_size
     before = checksums(out)
     assert run("export", trained, *options)[0] == 0  # takes the place of the one before
