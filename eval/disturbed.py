@@ -132,7 +132,7 @@ class DisturbedScores:
     """The vote on pictures as they are and disturbed in every way.
 
     Attributes:
-        pictures: How many, none of which the gallery knows (unless it knows all).
+        pictures: How many, none of which is known to leak (unless all are).
         rows: As they are first, then each of :data:`KINDS`.
     """
 

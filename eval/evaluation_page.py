@@ -178,7 +178,7 @@ def _disturbed(found: DisturbedScores) -> str:
     ]
     table = report.html_table(["", "how much", "accuracy (95 %)", "balanced", "change (95 %)"], rows)
     text = (
-        f"The {found.pictures:,} pictures of which the gallery knows nothing, changed at the size that the tower sees; "
+        f"The {found.pictures:,} pictures that are not known to leak, changed at the size that the tower sees; "
         f"mean over the disturbances {_percent(found.mean)}."
     )
     return report.section("In worse light, and with worse cameras", table, text=text)

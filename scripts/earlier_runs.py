@@ -51,7 +51,10 @@ def plan(typed: Mapping[str, Any], request: RunRequest, folder: Path) -> Tuple[R
     known["seed"] = request.config.seed  # a split at random is then the same: nobody teaches what is held out
     found: Dict[str, Earlier] = {}
     teachers, init = _collect(str(typed["recipe"] or request.recipe), (), {**typed, **_LEFT}, known, folder, found)
-    return replace(request, teachers=tuple(teachers), init=init, before=tuple(found)), list(found.values())
+    request = replace(request, teachers=tuple(teachers), init=init, before=tuple(found))
+    if _is_straight(init, found):
+        request = replace(request, detector=None)
+    return request, list(found.values())
 
 
 def _collect(
@@ -78,11 +81,18 @@ def _collect(
         if not learns_from_votes(recipe_path(name)):
             options["votes"] = None
         stem, config = recipe_from({"recipe": name, "tower": None, **known})
-        if config.tower != CompactStraightTower.name:
+        if config.tower != CompactStraightTower.name or _is_straight(init, found):
             options["detector"] = None
         found[name] = Earlier(name, _place(folder, name), request_from(options, stem, config))
     places = {name: str(_place(folder, name)) for name in before.recipes}
     return [places[name] for name in before.teachers], None if before.init is None else places[before.init]
+
+
+def _is_straight(init: Optional[str], found: Mapping[str, Earlier]) -> bool:
+    """Whether a run starts from an earlier one whose tower has learned from the detector already."""
+    return any(
+        init == str(run.folder) and run.request.config.tower == CompactStraightTower.name for run in found.values()
+    )
 
 
 def _place(folder: Path, recipe: str) -> Path:

@@ -142,7 +142,7 @@ def _tell_disturbed(found: Any) -> None:
             change = f"{100 * row.change:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
         accuracy = f"{console.percent(row.accuracy)} ({_span(row.interval)})"
         rows.append([row.kind, strength, accuracy, console.percent(row.balanced), change])
-    title = f"the same pictures disturbed, {found.pictures:,} (none that leaks)"
+    title = f"the same pictures disturbed, {found.pictures:,} (those known to leak are left out)"
     console.table(title, ["", "how much", "accuracy (95 %)", "balanced", "change (95 %)"], rows)
     console.out.print(f"mean over the {len(found.rows) - 1} disturbances: {console.percent(found.mean)}")
 

@@ -66,8 +66,8 @@ def model_card(card: Dict[str, Any]) -> str:
         f"Trained on {data.get('name', 'unknown data')}: "
         + ", ".join(f"{count:,} pictures {part}" for part, count in counts.items())
         + f", the {card.get('split', {}).get('method', 'unknown')} split, recipe `{card.get('recipe', '')}`. "
-        "The training part gives the weights and the gallery, the validation part chose the epoch and fitted "
-        "the calibration; the test part was asked at the end.",
+        f"The training part gives the weights and the gallery, the validation part {_chosen(card)}fitted the "
+        "calibration; the test part was asked at the end.",
         *card.get("split", {}).get("notes", []),
         _licences(data),
         "",
@@ -89,6 +89,10 @@ def model_card(card: Dict[str, Any]) -> str:
         "",
     ]
     return "\n".join(parts)
+
+
+def _chosen(card: Dict[str, Any]) -> str:
+    return "" if card.get("training", {}).get("monitor") == "last" else "chose the epoch and "
 
 
 def _straightened(lesson: Optional[Dict[str, Any]]) -> List[str]:

@@ -25,7 +25,16 @@ def test_every_tower_has_a_recipe_of_its_name() -> None:
 def test_a_recipe_can_be_trained(path: Path) -> None:
     config, about = load_recipe(path)
     assert config.tower in tower_names()
-    known = ("demo", "few-shots", "fine-tune", "shipped", "shipped-first", "shipped-pairs", "shipped-straight")
+    known = (
+        "demo",
+        "few-shots",
+        "fine-tune",
+        "shipped",
+        "shipped-first",
+        "shipped-pairs",
+        "shipped-straight",
+        "shipped-disturbed",
+    )
     assert path.stem in (config.tower, f"shipped-{config.tower}", *known)
     assert about["title"]
     assert about["source"]

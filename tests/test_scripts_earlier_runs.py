@@ -81,7 +81,7 @@ def test_what_comes_along_is_trained_from_nothing_by_one_command(tmp_path: Path)
     typed = {
         "data": "synthetic",
         "format": None,
-        "recipe": "shipped-straight",
+        "recipe": "shipped-disturbed",
         "tower": None,
         "votes": "v",
         "detector": "d",
@@ -89,9 +89,18 @@ def test_what_comes_along_is_trained_from_nothing_by_one_command(tmp_path: Path)
     request = request_from(typed, *recipe_from(typed))
     assert (request.config.tower, request.votes, request.detector) == ("compact_straight", "v", "d")
     request, earlier = earlier_runs.plan(typed, request, tmp_path)
+    assert (request.votes, request.detector) == ("v", None)  # the run before has learned from it already
     given = {run.recipe: (run.request.votes, run.request.detector) for run in earlier}
-    assert list(given) == ["compact", "shipped-first", "shipped", "shipped-compact_wide", "shipped-pairs"]
+    assert list(given) == [
+        "compact",
+        "shipped-first",
+        "shipped",
+        "shipped-compact_wide",
+        "shipped-pairs",
+        "shipped-straight",
+    ]
     assert given.pop("compact") == given.pop("shipped-first") == (None, None)
+    assert given.pop("shipped-straight") == ("v", "d")
     assert set(given.values()) == {("v", None)}
     assert request.init == str(earlier[-1].folder)
     assert request.teachers == (request.init,)
