@@ -20,26 +20,26 @@ from galleries.encoder import OnnxEncoder
 from galleries.gallery import Gallery
 from siamese.datasets.base import FaceDataset
 
-Grey = NDArray[np.uint8]
+Picture = NDArray[np.uint8]
 _BATCH = 256
 
 
-def _power(picture: Grey, exponent: float) -> NDArray[np.floating[Any]]:
+def _power(picture: Picture, exponent: float) -> NDArray[np.floating[Any]]:
     return 255 * (picture / np.float32(255)) ** np.float32(exponent)
 
 
-def _from_a_side(picture: Grey, rng: np.random.Generator) -> NDArray[np.floating[Any]]:
+def _from_a_side(picture: Picture, rng: np.random.Generator) -> NDArray[np.floating[Any]]:
     side = rng.choice([-1.0, 1.0])
     ramp = np.linspace(-side, side, picture.shape[1], dtype=np.float32) * 70
     return picture + ramp.reshape(1, -1, *[1] * (picture.ndim - 2))
 
 
-def _soft(picture: Grey) -> NDArray[np.uint8]:
+def _soft(picture: Picture) -> NDArray[np.uint8]:
     deviation = 1.2 * picture.shape[0] / 48
     return np.asarray(cv2.GaussianBlur(picture, (0, 0), deviation, borderType=cv2.BORDER_REPLICATE), np.uint8)
 
 
-def _moving(picture: Grey, rng: np.random.Generator) -> NDArray[np.uint8]:
+def _moving(picture: Picture, rng: np.random.Generator) -> NDArray[np.uint8]:
     length = max(3, 2 * round(2.5 * picture.shape[0] / 48) + 1)
     angle = rng.uniform(0, math.pi)
     reach = length / 2 - 0.5
@@ -49,19 +49,19 @@ def _moving(picture: Grey, rng: np.random.Generator) -> NDArray[np.uint8]:
     return np.asarray(cv2.filter2D(picture, -1, kernel / kernel.sum(), borderType=cv2.BORDER_REPLICATE), np.uint8)
 
 
-def _coarse(picture: Grey) -> NDArray[np.uint8]:
+def _coarse(picture: Picture) -> NDArray[np.uint8]:
     height, width = picture.shape[:2]
     sides = max(1, round(width * 0.4)), max(1, round(height * 0.4))
     small = cv2.resize(picture, sides, interpolation=cv2.INTER_AREA)
     return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
-def _compressed(picture: Grey) -> NDArray[np.uint8]:
+def _compressed(picture: Picture) -> NDArray[np.uint8]:
     data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 15])[1]
     return np.asarray(cv2.imdecode(data, cv2.IMREAD_UNCHANGED), np.uint8)
 
 
-KINDS: dict[str, tuple[str, Callable[[Grey, np.random.Generator], NDArray[Any]]]] = {
+KINDS: dict[str, tuple[str, Callable[[Picture, np.random.Generator], NDArray[Any]]]] = {
     "dark": ("gamma 2", lambda picture, rng: _power(picture, 2.0)),
     "pale": ("gamma 0.5", lambda picture, rng: _power(picture, 0.5)),
     "side light": ("from +70 to -70 grey values across", _from_a_side),
