@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eval.held_out import HeldOut, pick
-from eval.intervals import Bootstrap, wilson
+from eval.intervals import Bootstrap
+from eval.metrics import Scores, score
 from galleries.encoder import OnnxEncoder
 from galleries.gallery import Gallery
 from siamese.datasets.base import FaceDataset
@@ -100,28 +101,29 @@ class Disturbed:
 
     Attributes:
         kind: A key of :data:`KINDS`, or ``"as they are"``.
-        accuracy: Share of pictures named rightly.
-        interval: Its 95 % Wilson interval.
-        balanced: Mean recall of the emotions.
+        scores: Of the vote.
         change: Accuracy less that of the pictures as they are.
         change_interval: Its 95 % interval, by a paired bootstrap over people, where they are known, or pictures.
     """
 
     kind: str
-    accuracy: float
-    interval: tuple[float, float]
-    balanced: float
+    scores: Scores
     change: float
     change_interval: tuple[float, float]
+
+    @property
+    def strength(self) -> str:
+        """How much they are disturbed, in words; empty where they are not."""
+        return KINDS[self.kind][0] if self.kind in KINDS else ""
 
     def to_json(self) -> dict[str, Any]:
         """The numbers as a plain dict."""
         return {
             "kind": self.kind,
-            "strength": KINDS[self.kind][0] if self.kind in KINDS else None,
-            "accuracy": self.accuracy,
-            "interval": list(self.interval),
-            "balanced_accuracy": self.balanced,
+            "strength": self.strength or None,
+            "accuracy": self.scores.accuracy,
+            "interval": list(self.scores.interval),
+            "balanced_accuracy": self.scores.balanced_accuracy,
             "change": self.change,
             "change_interval": list(self.change_interval),
         }
@@ -142,7 +144,7 @@ class DisturbedScores:
     @property
     def mean(self) -> float:
         """Mean accuracy over the disturbances."""
-        return float(np.mean([row.accuracy for row in self.rows[1:]]))
+        return float(np.mean([row.scores.accuracy for row in self.rows[1:]]))
 
     def to_json(self) -> dict[str, Any]:
         """The numbers as a plain dict."""
@@ -185,30 +187,23 @@ def judge_disturbed(
         if progress is not None:
             progress(start + len(pixels), len(fresh))
     truth = np.array(pick(queries.truth, fresh))
+    emotions = sorted(set(gallery.emotions) | set(truth.tolist()))
     people = None if queries.subjects is None else pick(queries.subjects, fresh)
     draws = Bootstrap.draw(len(fresh), people, seed)
 
-    def hits(asked: NDArray[np.float32]) -> NDArray[np.float64]:
+    def said(asked: NDArray[np.float32]) -> NDArray[np.str_]:
         winners = gallery.winners(*gallery.kneighbors(asked, n_neighbors), weights)
-        said = np.array([gallery.emotions[winner] for winner in winners])
-        right: NDArray[np.float64] = (said == truth).astype(np.float64)
-        return right
+        return np.array([gallery.emotions[winner] for winner in winners])
 
-    clean = hits(queries.vectors[fresh])
+    clean = said(queries.vectors[fresh])
 
-    def row(kind: str, right: NDArray[np.float64]) -> Disturbed:
-        recalls = [float(right[truth == emotion].mean()) for emotion in np.unique(truth)]
-        change = right - clean
+    def row(kind: str, answers: NDArray[np.str_]) -> Disturbed:
+        change = (answers == truth).astype(np.float64) - (clean == truth)
         return Disturbed(
-            kind,
-            float(right.mean()),
-            wilson(int(right.sum()), len(right)),
-            float(np.mean(recalls)),
-            float(change.mean()),
-            draws.mean(change),
+            kind, score(truth.tolist(), answers.tolist(), emotions), float(change.mean()), draws.mean(change)
         )
 
-    told = [row("as they are", clean), *(row(kind, hits(found)) for kind, found in vectors.items())]
+    told = [row("as they are", clean), *(row(kind, said(found)) for kind, found in vectors.items())]
     return DisturbedScores(len(fresh), tuple(told))
 
 

@@ -7,7 +7,7 @@ from typing import Any, Mapping, Optional
 import numpy as np
 
 from eval import report
-from eval.disturbed import KINDS, DisturbedScores
+from eval.disturbed import DisturbedScores
 from eval.evaluation import Evaluation, Judged
 from eval.figures import confusion_matrix
 from eval.metrics import FLOORS, MEASURES
@@ -24,7 +24,7 @@ def evaluation_page(facts: Mapping[str, Any]) -> str:
         facts: ``"evaluation"`` (:class:`eval.evaluation.Evaluation`), ``"neighbors"`` (a sweep or None), ``"without"``
             (a :class:`eval.without_class.ClassStudy` or None), ``"disturbed"``
             (:class:`eval.disturbed.DisturbedScores` or None), the texts ``"gallery"``, ``"data"``, ``"part"`` and
-            ``"split"``, and ``"references"``.
+            ``"split"``, and the number ``"references"``.
 
     Returns:
         A whole HTML document that loads nothing from elsewhere.
@@ -169,10 +169,10 @@ def _disturbed(found: DisturbedScores) -> str:
     rows = [
         [
             row.kind,
-            KINDS[row.kind][0] if row.kind in KINDS else "",
-            f"{_percent(row.accuracy)} ({_span(row.interval)})",
-            _percent(row.balanced),
-            f"{100 * row.change:+.1f} ({_change(row.change_interval)})" if row.kind in KINDS else "",
+            row.strength,
+            f"{_percent(row.scores.accuracy)} ({_span(row.scores.interval)})",
+            _percent(row.scores.balanced_accuracy),
+            f"{100 * row.change:+.1f} ({_change(row.change_interval)})" if row.strength else "",
         ]
         for row in found.rows
     ]

@@ -131,17 +131,12 @@ def _tell_without(study: Any) -> None:
 
 
 def _tell_disturbed(found: Any) -> None:
-    from eval.disturbed import KINDS
-
     rows = []
     for row in found.rows:
-        strength, change = "", ""
-        if row.kind in KINDS:
-            low, high = row.change_interval
-            strength = KINDS[row.kind][0]
-            change = f"{100 * row.change:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
-        accuracy = f"{console.percent(row.accuracy)} ({_span(row.interval)})"
-        rows.append([row.kind, strength, accuracy, console.percent(row.balanced), change])
+        low, high = row.change_interval
+        change = f"{100 * row.change:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})" if row.strength else ""
+        accuracy = f"{console.percent(row.scores.accuracy)} ({_span(row.scores.interval)})"
+        rows.append([row.kind, row.strength, accuracy, console.percent(row.scores.balanced_accuracy), change])
     title = f"the same pictures disturbed, {found.pictures:,} (those known to leak are left out)"
     console.table(title, ["", "how much", "accuracy (95 %)", "balanced", "change (95 %)"], rows)
     console.out.print(f"mean over the {len(found.rows) - 1} disturbances: {console.percent(found.mean)}")

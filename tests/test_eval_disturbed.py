@@ -102,8 +102,8 @@ def test_the_vote_on_every_kind_is_what_each_picture_asked_alone_says(tmp_path: 
             pixels = disturbed(dataset.batch(np.array([row]), encoder.input_spec), kind, noise)
             said = gallery.predict(encoder.encode(pixels), 3)[0]
             right.append(said == dataset.emotions[dataset.labels[row]])
-        assert found.rows[place + 1].accuracy == pytest.approx(np.mean(right))
-        assert found.rows[place + 1].change == pytest.approx(np.mean(right) - found.rows[0].accuracy)
+        assert found.rows[place + 1].scores.accuracy == pytest.approx(np.mean(right))
+        assert found.rows[place + 1].change == pytest.approx(np.mean(right) - found.rows[0].scores.accuracy)
         low, high = found.rows[place + 1].change_interval
         assert low <= found.rows[place + 1].change <= high
     plain = found.to_json()
