@@ -16,6 +16,7 @@ from emotions_cli.cli import COMMANDS
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def blocks(language: str) -> list[str]:
@@ -35,16 +36,31 @@ def options_of(name: str) -> set[str]:
     """Every option of a command and of its subcommands."""
     command = typer.main.get_command(importlib.import_module(f"emotions_cli.{name}").app)
     parameters = [part for one in (command, *getattr(command, "commands", {}).values()) for part in one.params]
-    return {option for part in parameters for option in (*part.opts, *part.secondary_opts)}
+    return {"--help", *(option for part in parameters for option in (*part.opts, *part.secondary_opts))}
+
+
+def assert_known(text: str) -> set[str]:
+    """Every command in it exists and has the options shown; their names."""
+    shown = re.findall(r"emotions ([a-z]+)((?: [^\n`#;]*)?)", text)
+    for name, rest in shown:
+        assert name in COMMANDS
+        for option in re.findall(r"--[a-z0-9-]+", rest):
+            assert option in options_of(name), (name, option)
+    return {name for name, _ in shown}
 
 
 def test_every_command_and_option_shown_exists() -> None:
-    shown = re.findall(r"emotions (\w+)((?: [^\n`#]*)?)", "\n".join(blocks("bash")))
-    assert {name for name, _ in shown} >= {"data", "train", "query", "gallery", "demo"}
-    for name, rest in shown:
-        assert name in COMMANDS
-        for option in re.findall(r"--[a-z-]+", rest):
-            assert option in options_of(name), (name, option)
+    assert assert_known("\n".join(blocks("bash"))) >= {"data", "train", "query", "gallery", "demo"}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_commands_beside_numbers_exist(page: Path) -> None:
+    fenced = re.compile(r"```.*?```", re.DOTALL)
+    quoted = re.findall(r"`([^`]+)`", fenced.sub("", page.read_text(encoding="utf-8")))
+    assert_known("\n".join(" ".join(span.split()) for span in quoted if span.startswith("emotions ")))
+    for span in quoted:
+        for script in re.findall(r"^python (tests/\w+\.py)", span):
+            assert (ROOT / script).exists(), span
 
 
 def test_the_two_commands_are_in_the_makefile() -> None:
@@ -67,5 +83,6 @@ def test_the_map_names_every_room(package: str) -> None:
 
 
 def test_pictures_and_files_linked_are_there() -> None:
-    for target in re.findall(r"\]\(([^)#:]+)\)", README):
-        assert (ROOT / target).exists(), target
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), (page.name, target)

@@ -33,7 +33,7 @@ def test_a_recipe_can_be_trained(path: Path) -> None:
         "shipped-first",
         "shipped-pairs",
         "shipped-straight",
-        "shipped-disturbed",
+        "shipped-votes",
     )
     assert path.stem in (config.tower, f"shipped-{config.tower}", *known)
     assert about["title"]

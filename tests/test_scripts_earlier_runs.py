@@ -81,7 +81,7 @@ def test_what_comes_along_is_trained_from_nothing_by_one_command(tmp_path: Path)
     typed = {
         "data": "synthetic",
         "format": None,
-        "recipe": "shipped-disturbed",
+        "recipe": "shipped",
         "tower": None,
         "votes": "v",
         "detector": "d",
@@ -94,7 +94,7 @@ def test_what_comes_along_is_trained_from_nothing_by_one_command(tmp_path: Path)
     assert list(given) == [
         "compact",
         "shipped-first",
-        "shipped",
+        "shipped-votes",
         "shipped-compact_wide",
         "shipped-pairs",
         "shipped-straight",
