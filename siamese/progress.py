@@ -120,6 +120,23 @@ def check_spread(progress: Progress) -> None:
         )
 
 
+def check_usable(progress: Progress) -> None:
+    """Refuse a run that is through without an epoch worth keeping.
+
+    Raises:
+        CollapsedEmbedding: Each epoch's validation vectors were alike.
+    """
+    if progress.best_epoch > 0:
+        return
+    row = progress.history[-1]
+    if row["settling"]:
+        raise CollapsedEmbedding(
+            f"No epoch gave a usable embedding: after {row['steps']} steps batch norm's running statistics had yet to "
+            "settle. Train for more steps: more --epochs, or a smaller --batch-size."
+        )
+    raise CollapsedEmbedding("No epoch gave a usable embedding; lower --lr or choose another loss.")
+
+
 def early_note(progress: Progress, config: TrainingConfig) -> str:
     """What to tell of a time budget that the epochs cut short; nothing where they did not."""
     if config.seconds is None or progress.stopped:

@@ -15,7 +15,7 @@ from siamese.datasets.base import FaceDataset
 from siamese.history import HISTORY_FILE, history_csv
 from siamese.learner import Learner, class_weights, make_optimizer
 from siamese.observer import Observer, Silence
-from siamese.progress import CollapsedEmbedding, Progress
+from siamese.progress import CollapsedEmbedding, Progress, check_usable
 from siamese.splits import Split
 from siamese.towers import Tower
 from siamese.towers.straight import Straightener
@@ -106,7 +106,7 @@ def fit(
     Raises:
         SplitError: A class has too few pictures, or there is only one.
         ConfigError: The configuration does not fit the tower.
-        CollapsedEmbedding: Two epochs in a row all vectors were alike.
+        CollapsedEmbedding: Two epochs in a row all vectors were alike, or no epoch's were of use.
         TowerError: A teacher is missing or damaged.
         TrainingError: The loss is no longer finite, or the run cannot be resumed.
     """
@@ -115,8 +115,7 @@ def fit(
     start = Path(init) if init else None
     trainer = Trainer(dataset, split, config, Path(out), device, observer, start, card, resume, teachers, straightener)
     progress = trainer.run()
-    if progress.best_epoch == 0:
-        raise CollapsedEmbedding("No epoch gave a usable embedding; lower --lr or choose another loss.")
+    check_usable(progress)
     best = load_checkpoint(trainer.out)
     return FitResult(
         best.tower,
