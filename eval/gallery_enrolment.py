@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from eval.episodes import Episodes, Pool
 from eval.few_shot import Mean
-from galleries.emphasis import TAKEN, fit_emphasis, is_rare
+from galleries.emphasis import fit_emphasis, is_rare, usual_share
 from galleries.errors import DataError
 from galleries.gallery import DEFAULT_NEIGHBORS, Gallery
 
@@ -65,7 +65,7 @@ def score_enrolled(
     vectors: NDArray[np.float32],
     episodes: Episodes,
     n_neighbors: int = DEFAULT_NEIGHBORS,
-    taken: float = TAKEN,
+    taken: Optional[float] = None,
     progress: Optional[Callable[[int, int], None]] = None,
 ) -> EnrolledScores:
     """Add the shots of every episode's new emotions to a gallery, as ``emotions gallery add`` does, and ask it.
@@ -90,7 +90,7 @@ def score_enrolled(
         raise DataError(
             f"Nothing is new to a gallery of {', '.join(gallery.emotions)}; ask about an emotion that it does not hold."
         )
-    held = _copy(gallery)
+    held, taken = _copy(gallery), usual_share(gallery) if taken is None else taken
     said = {way: np.full(episodes.queries.shape, "", dtype=object) for way in ("before", *WAYS)}  # (E, N, Q)
     factors = np.full(len(episodes), np.nan)
     for done, episode in enumerate(with_new.tolist(), start=1):
@@ -114,6 +114,7 @@ def score_enrolled(
 def _copy(gallery: Gallery) -> Gallery:
     held = gallery.with_vectors(gallery.vectors, gallery.tower)
     held.thumbnails = None  # so that references can be added without
+    held.typical = gallery.typical
     for name, factor in gallery.emphasis.items():
         held.emphasise(name, factor)
     return held

@@ -116,6 +116,7 @@ class ChangingCollection(Collection):
             thumbnails=pictures,
         )
         self._changes[-1] = replace(self._changes[-1], action="merge")
+        self.typical = self.typical and other.typical
         return numbers
 
     def remove(self, numbers: Iterable[int]) -> None:

@@ -42,14 +42,14 @@ class Collection:
         references: What is known of each, in ascending order of their numbers; made when asked for.
         emotions: The emotions that occur, in alphabetical order; as scikit-learn's ``classes_``.
         labels: int64 (N,): reference i shows ``emotions[labels[i]]``.
-        shares: float64 (N, C), what each reference votes for; None if all vote for their label
-            (:mod:`galleries.opinions`).
+        shares: float64 (N, C), what each reference votes for (:mod:`galleries.opinions`); None: each for its label.
         thumbnails: uint8 (N, h, w) or (N, h, w, 3), or None.
         tower_onnx: The tower's ONNX file as bytes, or None; see :meth:`attach_tower`.
         log: What each save changed, the oldest first.
         calibration: When to say unknown, or None; it stays when references change, for the faces it was fitted on.
         emphasis: How many times nearer the references of some emotions count, above 1; see :mod:`galleries.emphasis`.
         recall: How often an approximate index finds the nearest, as last measured, or None.
+        typical: Whether its references are the most typical ones of a larger gallery.
     """
 
     def __init__(
@@ -71,6 +71,7 @@ class Collection:
         self.calibration: Optional[Calibration] = None
         self.recall: Optional[Recall] = None
         self.emphasis: Dict[str, float] = {}
+        self.typical = False
         self._changes: List[Change] = []  # since this was loaded, built or saved
         self._set_references(references)
 
@@ -156,8 +157,7 @@ class Collection:
             index: As of :meth:`build`.
 
         Returns:
-            A gallery numbered from 0, without what was fitted to the other distances (calibration, emphasis), without a
-            log and a tower's file.
+            A gallery numbered from 0, without calibration, emphasis, log and a tower's file.
 
         Raises:
             GalleryError: Vectors that cannot be used.
@@ -220,6 +220,7 @@ class Collection:
             self.recall,
             self.emphasis,
             self.references.divided,
+            self.typical,
         )
 
     def measure_recall(self, k: int = 5, queries: int = 256, seed: int = 0) -> Recall:

@@ -5,13 +5,13 @@ classes S. Tan ("Neighbor-weighted K-nearest neighbor for unbalanced text corpus
 here a small class often has no neighbour to speak for it, so the distances are weighed, by the rule of
 :mod:`galleries.felt`: those to an emphasised emotion's references are divided by its factor. That is fitted on the
 gallery alone: the largest at which at most a given share of the other emotions' references, each asked with itself left
-out, would go over to it. That share is about what the others pay.
+out, would go over to it. That share is about what the others pay, where references are like the faces that are asked.
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Dict, Mapping
+from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,10 +23,11 @@ from galleries.voting import decide, vote
 if TYPE_CHECKING:
     from galleries.gallery import Gallery
 
-TAKEN = 0.1
+TAKEN, TAKEN_OF_TYPICAL = 0.1, 0.01
 """Share of the other emotions' references that an emphasised emotion may take, unless told otherwise.
 
-What it does to people: docs/pretrained.md, ``emotions fewshot pretrained --data CK+48 --ways all --enrol``.
+The most typical references of a larger gallery stand farther from it than faces do, so that it takes more faces than
+references. What it does to people: docs/pretrained.md, ``emotions fewshot pretrained --data CK+48 --ways all --enrol``.
 """
 
 RARE = 0.25
@@ -85,7 +86,14 @@ def is_rare(gallery: Gallery, emotion: str) -> bool:
     return others > 0 and own < RARE * (len(gallery) - own) / others
 
 
-def fit_emphasis(gallery: Gallery, emotion: str, n_neighbors: int, taken: float = TAKEN, seed: int = 0) -> Emphasis:
+def usual_share(gallery: Gallery) -> float:
+    """What an emotion may take of the others' references in this gallery, unless told otherwise, 0-1."""
+    return TAKEN_OF_TYPICAL if gallery.typical else TAKEN
+
+
+def fit_emphasis(
+    gallery: Gallery, emotion: str, n_neighbors: int, taken: Optional[float] = None, seed: int = 0
+) -> Emphasis:
     """Find the largest factor at which an emotion takes at most a share of the others' references.
 
     It is counted by their labels, also where references divide their votes (:mod:`galleries.opinions`).
@@ -94,7 +102,7 @@ def fit_emphasis(gallery: Gallery, emotion: str, n_neighbors: int, taken: float 
         gallery: Two emotions or more; not changed. What else is emphasised in it stays so.
         emotion: Canonical name of one that it holds.
         n_neighbors: How many vote, from 1; at most all but the one that is asked.
-        taken: The share, 0-1.
+        taken: The share, 0-1; None for :func:`usual_share`.
         seed: Of the 2,000 references that are asked where there are more.
 
     Raises:
@@ -105,6 +113,7 @@ def fit_emphasis(gallery: Gallery, emotion: str, n_neighbors: int, taken: float 
         raise GalleryError(
             f"{emotion} cannot be emphasised in a gallery of {', '.join(gallery.emotions)}; name one of several there."
         )
+    taken = usual_share(gallery) if taken is None else taken
     if not 0 < taken < 1:
         raise GalleryError(f"A share of {taken!r} was given; give one between 0 and 1, such as 0.1.")
     if n_neighbors < 1:

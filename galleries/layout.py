@@ -42,6 +42,7 @@ class Description:
         recall: How often the index finds the nearest, or None where that was not measured.
         emphasis: How many times nearer the references of some emotions count, each above 1.
         divided: References that do not vote for their emotion alone.
+        typical: Whether it holds the most typical references of a larger gallery.
     """
 
     metric: str
@@ -53,6 +54,7 @@ class Description:
     recall: Optional[Recall] = None
     emphasis: Mapping[str, float] = field(default_factory=dict)
     divided: int = 0
+    typical: bool = False
 
     def to_json(self) -> Dict[str, Any]:
         """The header as a plain dict."""
@@ -73,6 +75,8 @@ class Description:
             told["emphasis"] = dict(self.emphasis)
         if self.divided:
             told["divided"] = self.divided
+        if self.typical:
+            told["typical"] = True
         return told
 
     @classmethod
@@ -92,6 +96,7 @@ class Description:
                 recall=measured,
                 emphasis=dict(data.get("emphasis", {})),
                 divided=data.get("divided", 0),
+                typical=data.get("typical", False),
             )
             check_factors(header.emphasis)
         except (KeyError, TypeError, ValueError, TowerError, DataError, GalleryError) as error:
@@ -103,6 +108,7 @@ class Description:
             or not all(isinstance(number, int) and number > 0 for number in numbers)
             or not isinstance(header.dead, int)
             or not isinstance(header.divided, int)
+            or not isinstance(header.typical, bool)
             or not set(header.emphasis) <= set(header.counts)
         ):
             raise GalleryError("gallery.json holds a wrong metric, index, count or emphasis; build the gallery anew.")

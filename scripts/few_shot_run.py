@@ -191,7 +191,7 @@ def _voters(gallery: Gallery, task: FewShotTask) -> int:
     return min(task.gallery_neighbors, len(gallery))
 
 
-def enrol_all(task: FewShotTask, drawn: Sequence[Any], taken: float) -> List[Any]:
+def enrol_all(task: FewShotTask, drawn: Sequence[Any], taken: Optional[float]) -> List[Any]:
     """Add the new emotions' shots of all episodes to the tower's own gallery; after :func:`score_all`."""
     from eval.gallery_enrolment import score_enrolled
 

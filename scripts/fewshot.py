@@ -39,7 +39,7 @@ def fewshot(
     enrol: bool = typer.Option(
         False, "--enrol", help="Beside it the shots of emotions that the tower's own gallery lacks, added to it."
     ),
-    taken: float = typer.Option(0.1, help="With --enrol: as of emotions gallery add."),
+    taken: Optional[float] = typer.Option(None, help="With --enrol: as of emotions gallery add."),
     features: bool = typer.Option(
         False, "--features", help="Heads see what the tower sees before its last layer, as of emotions gallery build."
     ),
@@ -62,7 +62,7 @@ def fewshot(
         raise unknown_name("choice of pictures", pictures, PICTURES)
     if seed < 0:
         raise ConfigError(f"--seed {seed} was given; give 0 or more.")
-    if not 0 < taken < 1:
+    if taken is not None and not 0 < taken < 1:
         raise ConfigError(f"--taken {taken:g} was given; give a share between 0 and 1, such as 0.1.")
     wanted = few_shot_run.numbers(shots, "--shots")
     names = list(dict.fromkeys(name.strip() for name in heads.split(",")))

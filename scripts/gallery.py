@@ -114,8 +114,10 @@ def add(
     detector: Optional[Path] = typer.Option(None, help="A YuNet .onnx file instead of the Haar detector."),
     margin: float = typer.Option(0.0, help="Share of a face's side that is added around it."),
     whole: bool = typer.Option(False, "--whole", help="Take each picture whole; look for no face."),
-    taken: float = typer.Option(
-        0.1, help="Share of the others' references that a new, rare emotion may take, by counting as nearer; 0: none."
+    taken: Optional[float] = typer.Option(
+        None,
+        help="Share of the others' references that a new, rare emotion may take, by counting as nearer; 0: none. "
+        "[default: 0.1; 0.01 of typical ones, such as those that come along]",
     ),
     json: bool = typer.Option(False, "--json", help="Print what the gallery holds as JSON."),
 ) -> None:
@@ -140,7 +142,7 @@ def add(
             f"{gallery} is part of the installation and is not changed; copy it first with: emotions gallery copy "
             f"{gallery} mine"
         )
-    if not 0 <= taken < 1:
+    if taken is not None and not 0 <= taken < 1:
         raise ConfigError(f"--taken {taken:g} was given; give a share from 0 to 1, such as 0.1.")
     recognizer = open_recognizer(gallery, tower, detector, margin=margin, whole=whole)
     held = recognizer.gallery

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Iterable, List
+from typing import TYPE_CHECKING, Iterable, List, Optional
 
 from emotions_cli import console
 
@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from galleries.gallery import Gallery
 
 
-def emphasise_rare(held: Gallery, added: Iterable[str], before: Iterable[str], k: int, taken: float) -> List[Emphasis]:
+def emphasise_rare(
+    held: Gallery, added: Iterable[str], before: Iterable[str], k: int, taken: Optional[float]
+) -> List[Emphasis]:
     """Let emotions that references were added to be heard: new ones that are rare, and those emphasised already.
 
     Args:
@@ -19,13 +21,13 @@ def emphasise_rare(held: Gallery, added: Iterable[str], before: Iterable[str], k
         added: Emotions of the references that were added.
         before: Emotions that the gallery held before.
         k: How many vote.
-        taken: Share of the others' references that each may take; 0 leaves all as they are.
+        taken: Share of the others' references that each may take; 0 leaves all as they are, None takes the usual.
     """
     from galleries.emphasis import fit_emphasis, is_rare
 
     found = []
     known = set(before)
-    for emotion in sorted(set(added)) if taken else []:
+    for emotion in [] if taken == 0 else sorted(set(added)):
         if emotion in held.emphasis or (emotion not in known and is_rare(held, emotion)):
             fitted = fit_emphasis(held, emotion, k, taken)
             if fitted.factor != held.emphasis.get(emotion, 1.0):

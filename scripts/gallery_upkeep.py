@@ -87,7 +87,9 @@ def condense(
     gallery: Path = typer.Argument(..., help="The gallery's folder."),
     to: str = typer.Option(..., help="References to keep: a number, or a share such as 5%."),
     out: Path = typer.Option(..., help="The smaller gallery's folder; must be new or empty."),
-    way: str = typer.Option("herding", help="herding, k-centres, random, or condensed (its size follows by itself)."),
+    way: str = typer.Option(
+        "herding", help="herding, typical, k-centres, random, or condensed (its size follows by itself)."
+    ),
     edited: bool = typer.Option(True, help="Leave out first what its neighbours outvote."),
     seed: int = typer.Option(0, help="Of what is random."),
     json: bool = typer.Option(False, "--json", help="Print what the smaller gallery holds as JSON."),
@@ -106,6 +108,7 @@ def condense(
     gone = sorted(set(held.numbers.tolist()) - set(kept.tolist()))
     if gone:
         held.remove(gone)
+        held.typical = held.typical or way == "typical"
     held.save(out)
     tell(held, out, json, f"Kept {len(held)} of {len(held) + len(gone)} references, by {way}.")
 
@@ -114,7 +117,9 @@ def condense(
 def emphasise(
     gallery: Path = typer.Argument(..., help="The gallery's folder."),
     emotion: str = typer.Argument(..., help="The emotion, as emotions gallery info names it."),
-    taken: float = typer.Option(0.1, help="Share of the others' references that it may take."),
+    taken: Optional[float] = typer.Option(
+        None, help="Share of the others' references that it may take. [default: 0.1; 0.01 of typical ones]"
+    ),
     factor: Optional[float] = typer.Option(
         None, help="Instead of fitting it: how many times nearer, 1 (as it is) to 100."
     ),

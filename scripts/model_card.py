@@ -55,8 +55,8 @@ def model_card(card: Dict[str, Any]) -> str:
         "",
         f"A `{card['tower']}` tower ({spec['height']}x{spec['width']} pixels, {'grey' if grey else 'colour'}; vectors "
         f"of {card['embedding_dim']} numbers, {card['metric']} distance; weights stored as float16, computed in "
-        f"float32) and a gallery of {shipped['references']:,} vectors, chosen from {shipped['of']:,} by herding after "
-        f"those that their neighbours outvote were left out. {found['n_neighbors']} neighbours vote. It knows "
+        f"float32) and a gallery of {shipped['references']:,} vectors: of {shipped['of']:,} those nearest to "
+        f"their emotion's mean, its most typical faces. {found['n_neighbors']} neighbours vote. It knows "
         f"{', '.join(card['emotions'])}.",
         *_straightened(card.get("straightener")),
         "",

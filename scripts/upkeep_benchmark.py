@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from emotions_cli.evaluation import GalleryTest
 
 WAYS: Tuple[Tuple[str, bool], ...] = (
-    ("herding", True), ("k-centres", True), ("random", True), ("random", False), ("condensed", False),
+    ("herding", True), ("typical", False), ("k-centres", True), ("random", True), ("random", False),
+    ("condensed", False),
 )  # fmt: skip
 """How smaller galleries are made: the way, and whether references that their neighbours outvote are left out first."""
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from galleries.calibration import calibrate
-from galleries.emphasis import LARGEST, fit_emphasis, is_rare
+from galleries.emphasis import LARGEST, TAKEN, TAKEN_OF_TYPICAL, fit_emphasis, is_rare
 from galleries.errors import GalleryError
 from galleries.gallery import Gallery
 from galleries.header import header_checksum
@@ -146,6 +146,16 @@ def test_the_factor_is_the_largest_that_takes_no_more(seed: int, k: int, taken: 
     assert gallery.emphasis == {}
 
 
+def test_less_is_taken_of_typical_references() -> None:
+    gallery = unequal()
+    usual = fit_emphasis(gallery, "boredom", 5)
+    assert usual == fit_emphasis(gallery, "boredom", 5, TAKEN)
+    gallery.typical = True
+    found = fit_emphasis(gallery, "boredom", 5)
+    assert found == fit_emphasis(gallery, "boredom", 5, TAKEN_OF_TYPICAL)
+    assert found.factor < usual.factor
+
+
 def test_what_is_emphasised_already_stays_so_in_a_fit() -> None:
     gallery = unequal()
     gallery.emphasise("fear", 2.0)
@@ -183,7 +193,7 @@ def test_few_of_a_new_emotion_are_heard_in_the_gallery_that_comes_along() -> Non
     assert not is_rare(gallery, "happiness")
     found = fit_emphasis(gallery, "boredom", 5)
     assert 1 < found.factor < LARGEST
-    assert 0.08 < found.taken <= 0.1
+    assert 0.8 * TAKEN_OF_TYPICAL < found.taken <= TAKEN_OF_TYPICAL
     everyone = np.arange(len(gallery))
     before = (left_out_answers(gallery, everyone) == gallery.emotions.index("boredom")).sum()
     gallery.emphasise("boredom", found.factor)

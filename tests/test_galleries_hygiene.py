@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from galleries.condensing import WAYS, condense, condensed, herding, k_centres
+from galleries.condensing import WAYS, condense, condensed, herding, k_centres, typical
 from galleries.errors import ConfigError, GalleryError
 from galleries.gallery import Gallery
 from galleries.hygiene import Fix, apply_fixes, check_gallery, neighbours_of_each
@@ -165,6 +165,30 @@ def test_a_condensed_gallery_votes_nearly_as_well_and_skips_mislabels() -> None:
     assert len(set(kept.tolist()) & set(planted)) <= 2
     assert accuracy(kept) >= accuracy(gallery.numbers) - 0.02
     assert accuracy(condense(gallery, 30, "random", edited=False)) <= accuracy(kept)
+
+
+def test_typical_references_are_the_nearest_to_the_mean() -> None:
+    rng = np.random.default_rng(3)
+    vectors = rng.normal(size=(90, 5)).astype(np.float32)
+    mean = [sum(float(vector[axis]) for vector in vectors) / 90 for axis in range(5)]
+    gaps = [sum((float(vector[axis]) - mean[axis]) ** 2 for axis in range(5)) for vector in vectors]
+    assert typical(vectors, 12, rng).tolist() == sorted(range(90), key=gaps.__getitem__)[:12]
+    assert typical(np.repeat(vectors[:1], 4, axis=0), 3, rng).tolist() == [0, 1, 2]
+
+
+def test_typical_references_answer_as_the_nearest_mean() -> None:
+    gallery = scene(900, 0.5)
+    small = scene(900, 0.5)
+    small.remove(np.setdiff1d(gallery.numbers, condense(gallery, 30, "typical", edited=False)).tolist())
+    queries = (np.eye(3, 6)[np.arange(300) % 3] + np.random.default_rng(9).normal(0, 0.5, (300, 6))).astype(np.float32)
+    means = np.stack([gallery.vectors[gallery.labels == label].mean(axis=0) for label in range(3)])
+    means /= np.linalg.norm(means, axis=1, keepdims=True)
+    nearest = [gallery.emotions[label] for label in (queries @ means.T).argmax(axis=1)]
+    agreed = np.mean(np.array(small.predict(queries, 5)) == nearest)
+    drawn = scene(900, 0.5)
+    drawn.remove(np.setdiff1d(gallery.numbers, condense(gallery, 30, "random", edited=False)).tolist())
+    assert agreed > 0.92
+    assert agreed > np.mean(np.array(drawn.predict(queries, 5)) == nearest) + 0.02
 
 
 def test_herding_follows_the_mean_and_centres_cover() -> None:

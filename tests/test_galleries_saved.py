@@ -55,6 +55,26 @@ def rewrite(folder: Path, header: Dict[str, Any], files: Dict[str, bytes]) -> No
     write_state(folder, header, files)
 
 
+def test_that_references_are_typical_is_kept(tmp_path: Path) -> None:
+    gallery = full()
+    gallery.save(tmp_path)
+    assert "typical" not in Gallery.load(tmp_path).info()
+    gallery.typical = True
+    gallery.save(tmp_path)
+    assert Gallery.load(tmp_path).info()["typical"] is True
+    assert Gallery.load(tmp_path).typical
+    assert Gallery.undo(tmp_path).typical is False
+
+
+def test_typical_references_and_others_are_others() -> None:
+    gallery, alike = small(), small()
+    gallery.typical = alike.typical = True
+    gallery.merge(alike)  # nothing of it is new
+    assert gallery.typical
+    gallery.merge(small(sources=[f"b/{i}.png" for i in range(6)]))
+    assert not gallery.typical
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -67,6 +87,7 @@ def rewrite(folder: Path, header: Dict[str, Any], files: Dict[str, bytes]) -> No
         {"counts": {}},
         {"next_number": -1},
         {"next_number": None},
+        {"typical": "yes"},
         {"tower": None},
         {"tower": {"name": "x", "fingerprint": "ab", "input": {}, "embedding_dim": 4}},
         {"tower": {**CARD.to_json(), "embedding_dim": 5}},

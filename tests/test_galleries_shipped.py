@@ -46,6 +46,7 @@ def test_it_is_small_and_holds_no_pictures(shipped: Bundle) -> None:
     assert shipped.gallery.thumbnails is None
     assert all(known.subject is None and known.sequence is None for known in shipped.gallery.references)
     assert shipped.encoder.precision == "float16"
+    assert shipped.gallery.typical
     assert len(shipped.gallery.emotions) >= 7
     assert shipped.checked["validation"]["n_neighbors"] == DEFAULT_NEIGHBORS
 

@@ -82,12 +82,13 @@ def test_fixes_that_cannot_be_change_nothing(noisy: Path, tmp_path: Path, run: R
     assert checksums(noisy) == before
 
 
-@pytest.mark.parametrize("way", ["herding", "k-centres", "random", "condensed"])
+@pytest.mark.parametrize("way", ["herding", "typical", "k-centres", "random", "condensed"])
 def test_a_smaller_gallery(noisy: Path, tmp_path: Path, run: Run, way: str) -> None:
     code, out, err = run("gallery", "condense", noisy, "--to", "10%", "--way", way, "--out", tmp_path / "small")
     assert code == 0, err
     small = Gallery.load(tmp_path / "small")
     assert len(small) == 12 if way != "condensed" else len(small) <= 12
+    assert small.typical == (way == "typical")
     assert f"Kept {len(small)} of 120 references, by {way}." in out
     assert len(Gallery.load(noisy)) == 120
 
