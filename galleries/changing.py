@@ -116,7 +116,8 @@ class ChangingCollection(Collection):
             thumbnails=pictures,
         )
         self._changes[-1] = replace(self._changes[-1], action="merge")
-        self.typical = self.typical and other.typical
+        if 2 * len(fresh) > len(self):
+            self.typical = other.typical
         return numbers
 
     def remove(self, numbers: Iterable[int]) -> None:

@@ -49,7 +49,7 @@ class Collection:
         calibration: When to say unknown, or None; it stays when references change, for the faces it was fitted on.
         emphasis: How many times nearer the references of some emotions count, above 1; see :mod:`galleries.emphasis`.
         recall: How often an approximate index finds the nearest, as last measured, or None.
-        typical: Whether its references are the most typical ones of a larger gallery.
+        typical: Whether most of its references are the most typical ones of a larger gallery.
     """
 
     def __init__(
@@ -157,7 +157,7 @@ class Collection:
             index: As of :meth:`build`.
 
         Returns:
-            A gallery numbered from 0, without calibration, emphasis, log and a tower's file.
+            A gallery numbered from 0, without calibration, emphasis, log and a tower's file, and not ``typical``.
 
         Raises:
             GalleryError: Vectors that cannot be used.

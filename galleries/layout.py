@@ -42,7 +42,7 @@ class Description:
         recall: How often the index finds the nearest, or None where that was not measured.
         emphasis: How many times nearer the references of some emotions count, each above 1.
         divided: References that do not vote for their emotion alone.
-        typical: Whether it holds the most typical references of a larger gallery.
+        typical: Whether most references are the most typical ones of a larger gallery.
     """
 
     metric: str

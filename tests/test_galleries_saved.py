@@ -66,13 +66,18 @@ def test_that_references_are_typical_is_kept(tmp_path: Path) -> None:
     assert Gallery.undo(tmp_path).typical is False
 
 
-def test_typical_references_and_others_are_others() -> None:
-    gallery, alike = small(), small()
-    gallery.typical = alike.typical = True
-    gallery.merge(alike)  # nothing of it is new
+def test_what_most_references_are_is_said_of_a_merged_gallery() -> None:
+    gallery, other = small(), small(sources=[f"b/{i}.png" for i in range(6)])
+    gallery.typical = True
+    gallery.merge(small())  # nothing of it is new
     assert gallery.typical
-    gallery.merge(small(sources=[f"b/{i}.png" for i in range(6)]))
-    assert not gallery.typical
+    gallery.merge(other)  # as many
+    assert gallery.typical
+    other.add(AXES, ["anger"] * 6)
+    fresh = small()
+    fresh.typical = True
+    fresh.merge(other)
+    assert not fresh.typical
 
 
 @pytest.mark.parametrize(
