@@ -39,13 +39,14 @@ class Calibration:
             their distance; 0-1.
         thresholds: Emotion to its largest accepted score, 0-1.
         distance: Largest accepted mean distance to the nearest references, in the gallery's metric.
-        n_neighbors: k of the vote whose share is calibrated.
+        n_neighbors: k of the vote whose winner's probability is told.
         weights: How that vote is weighed.
-        knots: (vote share, probability of being right), both rising, 0-1.
+        knots: (``confidence_by``, probability of being right), both rising, 0-1.
         faces: Faces it was fitted on.
         size: References the gallery held.
         ece_before: Expected calibration error of the vote share on these faces, 0-1.
         ece_after: The same of the calibrated confidence, by cross-fitting.
+        confidence_by: ``"distances"``: 1 less the winner's conformal score; ``"vote"``, as formerly: its vote share.
     """
 
     error: float
@@ -58,14 +59,16 @@ class Calibration:
     size: int
     ece_before: float
     ece_after: float
+    confidence_by: str = "vote"
 
     def vote_of(self, size: int) -> Tuple[int, str]:
         """Neighbours and weights of the vote that was calibrated, in a gallery of so many references."""
         return min(self.n_neighbors, size), self.weights
 
-    def confidence(self, shares: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Vote shares (N,) of winners as probabilities of being right, float64 (N,)."""
-        probability: NDArray[np.float64] = np.interp(shares, *self._curve)
+    def confidence(self, shares: NDArray[np.float64], scores: NDArray[np.float64]) -> NDArray[np.float64]:
+        """How probably the winners of votes (N, C) with these :func:`conformal_scores` (N, C) are right, 0-1: (N,)."""
+        seen = shares.max(axis=1) if self.confidence_by == "vote" else _clearness(shares, scores)
+        probability: NDArray[np.float64] = np.interp(seen, *self._curve)
         return probability
 
     @cached_property
@@ -89,7 +92,8 @@ class Calibration:
             GalleryError: It is no calibration.
         """
         try:
-            made = read_record(cls, json.loads(data))
+            told = json.loads(data)
+            made = read_record(cls, {"confidence_by": "vote", **told} if isinstance(told, dict) else told)
             knots = np.array(made.knots)
             in_range = (
                 0 < made.error < 1
@@ -98,6 +102,7 @@ class Calibration:
                 and (np.diff(knots, axis=0) >= 0).all()
                 and made.n_neighbors >= 1
                 and made.weights in WEIGHTS
+                and made.confidence_by in ("distances", "vote")
             )
             if not (made.thresholds and in_range):
                 raise ValueError("a value is out of range")
@@ -120,6 +125,12 @@ def conformal_scores(distances: NDArray[np.float64]) -> NDArray[np.float64]:
     other = np.where(distances == order[:, :1], order[:, 1:2], order[:, :1])  # (B, C): the nearest other emotion
     scores: NDArray[np.float64] = (distances + 1e-12) / (distances + other + 2e-12)
     return scores
+
+
+def _clearness(shares: NDArray[np.float64], scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How much nearer than others votes' winners are, (N,), 0-1: it tells more of their being right than votes do."""
+    clear: NDArray[np.float64] = 1.0 - scores[np.arange(len(scores)), shares.argmax(axis=1)]
+    return clear
 
 
 def calibrate(
@@ -160,26 +171,28 @@ def calibrate(
             "or a larger error."
         )
     distances = gallery.mean_distances(vectors, NEAREST)
-    scores = conformal_scores(distances / _factors(gallery))[np.arange(len(labels)), labels]
-    thresholds = {name: conformal_quantile(scores[labels == label], error) for name, label in places.items()}
+    scores = conformal_scores(distances / _factors(gallery))
+    own = scores[np.arange(len(labels)), labels]
+    thresholds = {name: conformal_quantile(own[labels == label], error) for name, label in places.items()}
     shares = gallery.predict_proba(vectors, n_neighbors, weights)
     right = shares.argmax(axis=1) == labels
-    top = shares.max(axis=1)
-    fitted = np.empty(len(top))
-    half = np.arange(len(top)) % 2 == 0  # each half is judged by the curve of the other
+    clear = _clearness(shares, scores)
+    fitted = np.empty(len(clear))
+    half = np.arange(len(clear)) % 2 == 0  # each half is judged by the curve of the other
     for part in (half, ~half):
-        fitted[part] = np.interp(top[part], *np.array(isotonic(top[~part], right[~part])).T)
+        fitted[part] = np.interp(clear[part], *np.array(isotonic(clear[~part], right[~part])).T)
     return Calibration(
         error,
         thresholds,
         conformal_quantile(distances.min(axis=1), error),
         n_neighbors,
         weights,
-        isotonic(top, right),
+        isotonic(clear, right),
         len(labels),
         len(gallery),
-        calibration_error(top, right),
+        calibration_error(shares.max(axis=1), right),
         calibration_error(fitted, right),
+        "distances",
     )
 
 
@@ -198,7 +211,7 @@ def decisions(
     """What may be said of faces, by the gallery's calibration.
 
     The emotions and the unknown rest on distances to the references of each emotion, so they are the same whatever
-    vote they stand beside; the confidence is of the vote that was calibrated, and names its winner.
+    vote they stand beside; the confidence is of the winner of the vote that was calibrated.
 
     Args:
         gallery: One with a calibration.
@@ -217,7 +230,7 @@ def decisions(
     limits = np.array([fitted.thresholds.get(name, loosest) for name in gallery.emotions])
     if shares is None:
         shares = gallery.predict_proba(vectors, *fitted.vote_of(len(gallery)))
-    confidence = fitted.confidence(shares.max(axis=1)).tolist()
+    confidence = fitted.confidence(shares, scores).tolist()
     winners = [gallery.emotions[label] for label in shares.argmax(axis=1).tolist()]
     found = []
     for i, (probability, winner) in enumerate(zip(confidence, winners)):

@@ -13,7 +13,7 @@ class Decision:
     Attributes:
         emotions: Those that cannot be ruled out, the likeliest first: one, several, or none.
         unknown: Whether none is to be named: nothing near, or every emotion ruled out.
-        confidence: The vote share of the winner as a calibrated probability of its being right, 0-1.
+        confidence: A calibrated probability of the winner's being right, 0-1.
         reason: Why, in words.
         winner: Whom ``confidence`` is about: the winner of the vote that was calibrated, which prefers nobody. An
             answer by other neighbours or weights, or by a person's own references, may be another emotion.
