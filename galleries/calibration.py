@@ -59,7 +59,7 @@ class Calibration:
     size: int
     ece_before: float
     ece_after: float
-    confidence_by: str = "vote"
+    confidence_by: str
 
     def vote_of(self, size: int) -> Tuple[int, str]:
         """Neighbours and weights of the vote that was calibrated, in a gallery of so many references."""

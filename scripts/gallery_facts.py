@@ -36,6 +36,8 @@ def tell(held: Gallery, folder: Path, json: bool, news: Optional[str] = None) ->
     if held.references.divided:
         told = f"{held.references.divided} references vote as their annotators did, not for one emotion alone."
         console.out.print(told, markup=False)
+    if held.typical:
+        console.out.print("Most references are the most typical ones of a larger gallery.", markup=False)
     for emotion, factor in held.emphasis.items():
         console.out.print(f"{emotion} counts as {factor:g} times nearer than it is.", markup=False)
     if held.recall is not None:

@@ -72,11 +72,11 @@ def test_mean_distances_are_the_same_alone_and_among_others(metric: str, kind: s
 
 def test_a_decision_is_the_same_whether_its_vote_was_just_taken_or_not() -> None:
     gallery = scene()
-    queries, names = draw(120, np.random.default_rng(9))
+    queries, names = draw(480, np.random.default_rng(9))
     gallery.calibration = calibrate(gallery, queries, names, 0.2, n_neighbors=7)
-    unseen = draw(30, np.random.default_rng(10))[0]
+    unseen = draw(60, np.random.default_rng(10))[0]
     told = decisions(gallery, unseen)
-    assert len({decision.confidence for decision in told}) > 3
+    assert len({decision.confidence for decision in told}) > 5
     for n_neighbors, weights in ((7, "distance"), (7, "majority"), (6, "distance")):
         many = gallery.classify(unseen, n_neighbors, weights)
         alone = [gallery.classify(vector[None], n_neighbors, weights)[0] for vector in unseen]
@@ -247,7 +247,9 @@ def test_what_is_no_calibration_is_refused(damage: bytes) -> None:
 def test_any_wrong_value_is_refused(key: str, value: Any) -> None:  # fmt: skip
     import json
 
-    good = Calibration(0.05, {"fear": 0.5}, 1.0, 5, "distance", ((0.1, 0.2), (0.9, 0.95)), 10, 20, 0.1, 0.05)
+    good = Calibration(
+        0.05, {"fear": 0.5}, 1.0, 5, "distance", ((0.1, 0.2), (0.9, 0.95)), 10, 20, 0.1, 0.05, "distances"
+    )
     assert Calibration.decode(good.encode()) == good
     values = json.loads(good.encode())
     values[key] = value

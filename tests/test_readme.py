@@ -41,7 +41,7 @@ def options_of(name: str) -> set[str]:
 
 def assert_known(text: str) -> set[str]:
     """Every command in it exists and has the options shown; their names."""
-    shown = re.findall(r"emotions ([a-z]+)((?: [^\n`#;]*)?)", text)
+    shown = re.findall(r"emotions (\w+)((?: [^\n`#;]*)?)", text)
     for name, rest in shown:
         assert name in COMMANDS
         for option in re.findall(r"--[a-z0-9-]+", rest):

@@ -88,7 +88,7 @@ def test_a_smaller_gallery(noisy: Path, tmp_path: Path, run: Run, way: str) -> N
     assert code == 0, err
     small = Gallery.load(tmp_path / "small")
     assert len(small) == 12 if way != "condensed" else len(small) <= 12
-    assert small.typical == (way == "typical")
+    assert small.typical == ("the most typical ones of a larger gallery" in out) == (way == "typical")
     assert f"Kept {len(small)} of 120 references, by {way}." in out
     assert len(Gallery.load(noisy)) == 120
 
