@@ -158,7 +158,7 @@ def judge_disturbed(
     rows: NDArray[np.int64],
     queries: HeldOut,
     n_neighbors: int,
-    weights: str = "distance",
+    weights: Optional[str] = None,
     progress: Optional[Callable[[int, int], None]] = None,
     seed: int = 0,
 ) -> DisturbedScores:
@@ -171,7 +171,7 @@ def judge_disturbed(
         rows: int64 (Q,), which of it.
         queries: The same, as :func:`eval.held_out.held_out` gives them.
         n_neighbors: k of the vote.
-        weights: Of the vote.
+        weights: Of the vote; None for the gallery's own.
         progress: Called with (done, total).
         seed: Of noise and of the bootstrap.
     """
@@ -192,7 +192,7 @@ def judge_disturbed(
     draws = Bootstrap.draw(len(fresh), people, seed)
 
     def said(asked: NDArray[np.float32]) -> NDArray[np.str_]:
-        winners = gallery.winners(*gallery.kneighbors(asked, n_neighbors), weights)
+        winners = gallery.answers(asked, *gallery.kneighbors(asked, n_neighbors), weights)[1]
         return np.array([gallery.emotions[winner] for winner in winners])
 
     clean = said(queries.vectors[fresh])

@@ -18,6 +18,7 @@ from eval.score_intervals import ScoreIntervals, score_intervals
 from eval.without_class import ClassStudy, study_without
 from galleries.gallery import Gallery
 from galleries.identity import predict_without
+from galleries.voting import MEAN
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,8 @@ class Evaluation:
     """A gallery's evaluation.
 
     Attributes:
-        n_neighbors: How many voted.
-        weights: How they were weighed.
+        n_neighbors: How many voted; none of them by ``"mean"``.
+        weights: How they were weighed, one of :data:`galleries.voting.WAYS`.
         whole: All queries.
         without_leaks: Those of which the gallery knows nothing: no copy, person or film; None if that is all or none.
         leaking: Whether it knows any.
@@ -74,6 +75,13 @@ class Evaluation:
     leakage: tuple[str, ...]
     by_others: Optional[Scores] = None
 
+    @property
+    def voters(self) -> str:
+        """Who voted, in words."""
+        if self.weights == MEAN:
+            return "The mean of each emotion's references votes"
+        return f"{self.n_neighbors} neighbours vote, weighed by {self.weights}"
+
     def to_json(self) -> dict[str, Any]:
         """All numbers as a plain dict."""
         return {
@@ -89,7 +97,7 @@ class Evaluation:
 
 
 def evaluate(
-    gallery: Gallery, queries: HeldOut, n_neighbors: int, weights: str = "distance", seed: int = 0
+    gallery: Gallery, queries: HeldOut, n_neighbors: int, weights: Optional[str] = None, seed: int = 0
 ) -> Evaluation:
     """Ask a gallery about queries, and judge its vote and its order of references.
 
@@ -97,7 +105,7 @@ def evaluate(
         gallery: The references.
         queries: From :func:`eval.held_out.held_out`.
         n_neighbors: k of the vote.
-        weights: Of the vote.
+        weights: Of the vote; None for the gallery's own.
         seed: Of the bootstrap.
     """
     ranked = retrieve(gallery, queries.vectors, queries.truth, n_neighbors)
@@ -117,7 +125,7 @@ def evaluate(
         whole = judged(found.knn, np.arange(len(queries.truth)))
     return Evaluation(
         n_neighbors,
-        weights,
+        gallery.way(weights),
         whole,
         None if without_leaks is None else without_leaks.result(),
         queries.leaking,
@@ -128,7 +136,7 @@ def evaluate(
 
 
 def _by_others(
-    gallery: Gallery, queries: HeldOut, n_neighbors: int, weights: str, emotions: list[str]
+    gallery: Gallery, queries: HeldOut, n_neighbors: int, weights: Optional[str], emotions: list[str]
 ) -> Optional[Scores]:
     """What other people's references say of each query, where some of its own person stand among them."""
     if not queries.people or queries.subjects is None or len(set(gallery.references.subjects())) < 2:
@@ -143,7 +151,7 @@ def _summary(ranked: Retrieval, draws: Bootstrap, places: NDArray[np.int64], siz
     return ranked.summary(draws, kept)
 
 
-def choose_neighbors(gallery: Gallery, validation: HeldOut, weights: str = "distance") -> NeighborSweep:
+def choose_neighbors(gallery: Gallery, validation: HeldOut, weights: Optional[str] = None) -> NeighborSweep:
     """Choose how many neighbours vote on validation pictures of which the gallery knows nothing.
 
     Where it knows all their people or films, those that it does not know themselves are asked about.
@@ -158,7 +166,12 @@ def choose_neighbors(gallery: Gallery, validation: HeldOut, weights: str = "dist
 
 
 def evaluate_without(
-    gallery: Gallery, queries: HeldOut, left_out: list[str], n_neighbors: int, weights: str = "distance", seed: int = 0
+    gallery: Gallery,
+    queries: HeldOut,
+    left_out: list[str],
+    n_neighbors: int,
+    weights: Optional[str] = None,
+    seed: int = 0,
 ) -> ClassStudy:
     """The test with and without some classes, on the queries of which the gallery knows nothing (if there are any)."""
     fresh = np.flatnonzero(~queries.leaks)

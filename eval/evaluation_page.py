@@ -36,7 +36,7 @@ def evaluation_page(facts: Mapping[str, Any]) -> str:
     title = f"{mark}{facts['data']}, {facts['part']}: {_percent(found.whole.scores.accuracy)} right"
     lead = (
         f"{facts['references']:,} references of {facts['gallery']} on {found.whole.scores.n:,} pictures "
-        f"({facts['split']} split). {found.n_neighbors} neighbours vote, weighed by {found.weights}."
+        f"({facts['split']} split). {found.voters}."
     )
     drawn = report.figures(confusion_matrix(found.whole.scores), None if sweep is None else sweep_curve(sweep))
     sections = [

@@ -124,7 +124,7 @@ def answer(
     gallery: Gallery,
     queries: HeldOut,
     n_neighbors: int,
-    weights: str = "distance",
+    weights: Optional[str] = None,
     nearest: Optional[tuple[NDArray[np.float32], NDArray[np.int64]]] = None,
 ) -> Answer:
     """Let the gallery vote on the queries.
@@ -133,12 +133,12 @@ def answer(
         gallery: The references.
         queries: What it is asked about.
         n_neighbors: k of the vote.
-        weights: Of the vote.
+        weights: Of the vote; None for the gallery's own.
         nearest: Distances and indices (Q, k or more) of ``gallery.kneighbors``, if they are known already.
     """
     k = n_neighbors
     distances, indices = gallery.kneighbors(queries.vectors, k) if nearest is None else nearest
-    winners = gallery.winners(distances[:, :k], indices[:, :k], weights)
+    winners = gallery.answers(queries.vectors, distances[:, :k], indices[:, :k], weights)[1]
     said = [gallery.emotions[winner] for winner in winners]
     emotions = sorted(set(gallery.emotions) | set(queries.truth))
     whole = score(queries.truth, said, emotions)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Sequence
+from typing import Any, Optional, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,7 +42,7 @@ class NeighborSweep:
 
 
 def sweep_neighbors(
-    gallery: Gallery, vectors: NDArray[np.float32], truth: Sequence[str], weights: str = "distance"
+    gallery: Gallery, vectors: NDArray[np.float32], truth: Sequence[str], weights: Optional[str] = None
 ) -> NeighborSweep:
     """Try 1, 3, 5 … 51 neighbours on validation pictures.
 
@@ -50,7 +50,7 @@ def sweep_neighbors(
         gallery: The references.
         vectors: float32 (V, D).
         truth: Their V emotions.
-        weights: Of the vote.
+        weights: Of the neighbours' vote; None for the gallery's own.
 
     Raises:
         DataError: There are no pictures.
@@ -63,5 +63,7 @@ def sweep_neighbors(
     distances, indices = gallery.kneighbors(vectors, tried[-1])
     codes = {name: code for code, name in enumerate(gallery.emotions)}
     own = np.array([codes.get(name, -1) for name in truth])
-    accuracies = tuple(float((gallery.winners(distances[:, :k], indices[:, :k], weights) == own).mean()) for k in tried)
+    accuracies = tuple(
+        float((gallery.answers(vectors, distances[:, :k], indices[:, :k], weights)[1] == own).mean()) for k in tried
+    )
     return NeighborSweep(tried, accuracies, tried[int(np.argmax(accuracies))], len(vectors))

@@ -54,7 +54,7 @@ def open_set(
     truth: Sequence[str],
     left_out: Sequence[str],
     n_neighbors: int = DEFAULT_NEIGHBORS,
-    weights: str = "distance",
+    weights: Optional[str] = None,
     people: Optional[Sequence[str]] = None,
     seed: int = 0,
 ) -> OpenSetScores:
@@ -69,7 +69,7 @@ def open_set(
         truth: Q canonical names. Queries of an emotion that is neither in the gallery nor left out are not used.
         left_out: Emotions to take out of the gallery, any spelling; those it never held may be among them.
         n_neighbors: References that vote.
-        weights: Of the vote, ``"distance"`` or ``"majority"``.
+        weights: Of the vote; None for the gallery's own.
         people: Q names of who is on the queries, resampled whole for the intervals; None resamples pictures.
         seed: Of the resampling.
 

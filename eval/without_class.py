@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Sequence
+from typing import Any, Optional, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 from eval.intervals import Bootstrap
 from eval.metrics import MEASURES, Scores, score
 from eval.score_intervals import Interval, change_intervals, plain, resampled_scores
+from galleries.class_means import vote_of_means
 from galleries.errors import DataError
 from galleries.gallery import Gallery
+from galleries.vectors import usable
 from galleries.vocabulary import canonical_list
-from galleries.voting import decide, vote
+from galleries.voting import MEAN, decide, vote
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ def study_without(
     left_out: Sequence[str],
     n_neighbors: int,
     draws: Bootstrap,
-    weights: str = "distance",
+    weights: Optional[str] = None,
 ) -> ClassStudy:
     """Leave classes out of the references and the queries; before and after, all references count as they are.
 
@@ -82,7 +84,7 @@ def study_without(
         left_out: Names of classes, in any spelling.
         n_neighbors: How many vote, with the classes and without.
         draws: Of the Q queries.
-        weights: Of the vote.
+        weights: Of the vote; None for the gallery's own.
 
     Raises:
         DataError: A class is not in the gallery, or fewer than two others are left, or no question.
@@ -96,8 +98,10 @@ def study_without(
             f"{', '.join(names)} was to be left out of a gallery of {', '.join(gallery.emotions)}; choose from these, "
             "and leave two or more that are asked about."
         )
-    distances, indices = gallery.kneighbors(vectors, n_neighbors, emphasis={})
-    answers = gallery.winners(distances, indices, weights)
+    if gallery.way(weights) == MEAN:
+        answers = vote_of_means(gallery.distances_to_means(vectors, emphasis={}))[1]
+    else:
+        answers = gallery.winners(*gallery.kneighbors(vectors, n_neighbors, emphasis={}), gallery.way(weights))
     before = [gallery.emotions[winner] for winner in answers]
     k = min(n_neighbors, int(np.isin(gallery.labels, [gallery.emotions.index(name) for name in others]).sum()))
     winners = rest_votes(gallery, vectors[kept], others, k, weights)[2]
@@ -127,7 +131,11 @@ def study_without(
 
 
 def rest_votes(
-    gallery: Gallery, vectors: NDArray[np.float32], others: Sequence[str], n_neighbors: int, weights: str
+    gallery: Gallery,
+    vectors: NDArray[np.float32],
+    others: Sequence[str],
+    n_neighbors: int,
+    weights: Optional[str] = None,
 ) -> tuple[NDArray[np.float32], NDArray[np.float64], NDArray[np.int64]]:
     """What the references of some emotions alone say, compared one by one, none counting as nearer.
 
@@ -136,7 +144,7 @@ def rest_votes(
         vectors: float32 (Q, D).
         others: The emotions that stay, each held by the gallery. What references vote for beside them goes to them.
         n_neighbors: How many vote, at most all that stay.
-        weights: Of the vote.
+        weights: Of the vote; None for the gallery's own.
 
     Returns:
         Distances float32 (Q, k), shares of the vote float64 (Q, C) and winners int64 (Q,), both by place in ``others``.
@@ -144,8 +152,13 @@ def rest_votes(
     code = {emotion: place for place, emotion in enumerate(others)}
     held = np.array([code.get(emotion, -1) for emotion in gallery.emotions], np.int64)[gallery.labels]
     kept = np.flatnonzero(held >= 0)
-    distances, found = gallery.part(kept).search(vectors, n_neighbors)
+    part = gallery.part(kept)
+    distances, found = part.search(vectors, n_neighbors)
     divided = gallery.references.take(kept).shares(others, held[kept])
     labels, cast = held[kept][found], None if divided is None else divided[found]
-    shares = vote(distances, labels, len(others), weights, cast)
+    way = gallery.way(weights)
+    if way == MEAN:
+        means = part.class_means(held[kept], divided, len(others))
+        return distances, *vote_of_means(means.distances(usable(vectors, gallery.metric)))
+    shares = vote(distances, labels, len(others), way, cast)
     return distances, shares, decide(shares, distances, labels)

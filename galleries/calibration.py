@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from galleries.errors import DataError, GalleryError
 from galleries.evidence import Decision
 from galleries.records import read_record
-from galleries.voting import WEIGHTS
+from galleries.voting import WAYS
 
 if TYPE_CHECKING:
     from galleries.gallery import Gallery
@@ -101,7 +101,7 @@ class Calibration:
                 and min(made.distance, made.ece_before, made.ece_after, made.faces, made.size, knots.min()) >= 0
                 and (np.diff(knots, axis=0) >= 0).all()
                 and made.n_neighbors >= 1
-                and made.weights in WEIGHTS
+                and made.weights in WAYS
                 and made.confidence_by in ("distances", "vote")
             )
             if not (made.thresholds and in_range):
@@ -139,7 +139,7 @@ def calibrate(
     truth: Sequence[str],
     error: float = 0.05,
     n_neighbors: int = 15,
-    weights: str = "distance",
+    weights: Optional[str] = None,
 ) -> Calibration:
     """Fit thresholds and confidence on faces that are not in the gallery.
 
@@ -149,7 +149,7 @@ def calibrate(
         truth: V emotions, each held by the gallery.
         error: The share of errors asked for, 0-1.
         n_neighbors: k of the vote.
-        weights: How it is weighed.
+        weights: How it is weighed; None as the gallery does.
 
     Raises:
         GalleryError: Too few faces of an emotion for that error, an emotion that the gallery lacks, or one alone.
@@ -174,7 +174,8 @@ def calibrate(
     scores = conformal_scores(distances / _factors(gallery))
     own = scores[np.arange(len(labels)), labels]
     thresholds = {name: conformal_quantile(own[labels == label], error) for name, label in places.items()}
-    shares = gallery.predict_proba(vectors, n_neighbors, weights)
+    way = gallery.way(weights)
+    shares = gallery.predict_proba(vectors, n_neighbors, way)
     right = shares.argmax(axis=1) == labels
     clear = _clearness(shares, scores)
     fitted = np.empty(len(clear))
@@ -186,7 +187,7 @@ def calibrate(
         thresholds,
         conformal_quantile(distances.min(axis=1), error),
         n_neighbors,
-        weights,
+        way,
         isotonic(clear, right),
         len(labels),
         len(gallery),

@@ -9,6 +9,7 @@ from typing import Dict, Iterable, List, Optional, Sequence, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
+from galleries.calibration import Calibration
 from galleries.collection import Collection
 from galleries.errors import GalleryError
 from galleries.evidence import Reference
@@ -18,6 +19,7 @@ from galleries.opinions import Votes
 from galleries.references import Column, columns
 from galleries.vectors import Vectors
 from galleries.vocabulary import canonical
+from galleries.voting import check_way
 
 
 class ChangingCollection(Collection):
@@ -166,6 +168,31 @@ class ChangingCollection(Collection):
         self._set_emphasis({**self.emphasis, emotion: factor})
         count = int((self.labels == self.emotions.index(emotion)).sum())
         self._changes.append(Change("emphasise", {emotion: count}, f"{factor:g} times nearer"))
+
+    def vote_by(self, weights: str) -> None:
+        """Vote in another way from here on, unless told otherwise.
+
+        Args:
+            weights: One of :data:`galleries.voting.WAYS`. ``"mean"`` gives every emotion one voice, however few its
+                references are; nothing counts as nearer then, but for a person's own (:mod:`galleries.class_means`).
+
+        Raises:
+            ConfigError: It is none of them.
+        """
+        self.weights = check_way(weights)
+        self._changes.append(Change("vote", {}, f"by {weights}"))
+
+    def set_calibration(self, calibration: Calibration) -> None:
+        """Keep a calibration with the gallery; its answers then say what cannot be told.
+
+        Raises:
+            GalleryError: It knows an emotion that the gallery does not hold.
+        """
+        strangers = sorted(set(calibration.thresholds) - set(self.emotions))
+        if strangers:
+            raise GalleryError(f"The calibration knows {', '.join(strangers)}, which the gallery does not hold.")
+        self.calibration = calibration
+        self._changes.append(Change("calibrate", {}, f"{calibration.faces} faces, error {calibration.error:g}"))
 
 
 def _count(references: Iterable[Reference]) -> Dict[str, int]:

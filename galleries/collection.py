@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from galleries.by_emotion import ByEmotion
 from galleries.calibration import Calibration
+from galleries.class_means import ClassMeans
 from galleries.emphasis import check_factors
 from galleries.encoder import OnnxEncoder
 from galleries.errors import EncoderMismatch, GalleryError
@@ -28,6 +29,7 @@ from galleries.recall import Recall, measure_recall
 from galleries.references import Column, References, columns
 from galleries.tower_card import TowerCard, TowerIdentity, check_width
 from galleries.vectors import Vectors
+from galleries.voting import WEIGHTS
 
 C = TypeVar("C", bound="Collection")
 
@@ -50,6 +52,7 @@ class Collection:
         emphasis: How many times nearer the references of some emotions count, above 1; see :mod:`galleries.emphasis`.
         recall: How often an approximate index finds the nearest, as last measured, or None.
         typical: Whether most of its references are the most typical ones of a larger gallery.
+        weights: How it votes unless told otherwise, one of :data:`galleries.voting.WAYS`.
     """
 
     def __init__(
@@ -72,12 +75,14 @@ class Collection:
         self.recall: Optional[Recall] = None
         self.emphasis: Dict[str, float] = {}
         self.typical = False
+        self.weights = WEIGHTS[0]
         self._changes: List[Change] = []  # since this was loaded, built or saved
         self._set_references(references)
 
     def _set_references(self, references: Iterable[Reference]) -> None:
         self.references: References = References.of(references)
         self._by_emotion: Optional[ByEmotion] = None  # made when first asked for
+        self._means: Optional[ClassMeans] = None  # likewise
         self._by_person: Dict[str, Nearer] = {}  # likewise
         self.emotions: Tuple[str, ...]
         self.labels: NDArray[np.int64]
@@ -157,13 +162,14 @@ class Collection:
             index: As of :meth:`build`.
 
         Returns:
-            A gallery numbered from 0, without calibration, emphasis, log and a tower's file, and not ``typical``.
+            A gallery numbered from 0 that votes as this one, without calibration, emphasis, log and a tower's file,
+            and not ``typical``.
 
         Raises:
             GalleryError: Vectors that cannot be used.
         """
         known = self.references
-        return self.build(
+        made = self.build(
             vectors,
             [reference.label for reference in known],
             tower=tower,
@@ -175,6 +181,8 @@ class Collection:
             votes=known.votes(),
             thumbnails=self.thumbnails,
         )
+        made.weights = self.weights
+        return made
 
     def __len__(self) -> int:
         return len(self.references)
@@ -221,6 +229,7 @@ class Collection:
             self.emphasis,
             self.references.divided,
             self.typical,
+            self.weights,
         )
 
     def measure_recall(self, k: int = 5, queries: int = 256, seed: int = 0) -> Recall:
@@ -236,18 +245,6 @@ class Collection:
         """
         self.recall = measure_recall(self._index, k, queries, seed)
         return self.recall
-
-    def set_calibration(self, calibration: Calibration) -> None:
-        """Keep a calibration with the gallery; its answers then say what cannot be told.
-
-        Raises:
-            GalleryError: It knows an emotion that the gallery does not hold.
-        """
-        strangers = sorted(set(calibration.thresholds) - set(self.emotions))
-        if strangers:
-            raise GalleryError(f"The calibration knows {', '.join(strangers)}, which the gallery does not hold.")
-        self.calibration = calibration
-        self._changes.append(Change("calibrate", {}, f"{calibration.faces} faces, error {calibration.error:g}"))
 
     def check_encoder(self, encoder: TowerIdentity) -> None:
         """Refuse an encoder that is not the gallery's tower.

@@ -11,14 +11,14 @@ out, would go over to it. That share is about what the others pay, where referen
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional
+from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from galleries.errors import GalleryError
 from galleries.left_out import nearest_outside
-from galleries.voting import decide, vote
+from galleries.voting import MEAN, decide, vote
 
 if TYPE_CHECKING:
     from galleries.gallery import Gallery
@@ -26,12 +26,14 @@ if TYPE_CHECKING:
 TAKEN, TAKEN_OF_TYPICAL = 0.1, 0.01
 """Share of the other emotions' references that an emphasised emotion may take, unless told otherwise.
 
-The most typical references of a larger gallery stand farther from it than faces do, so that it takes more faces than
-references. What it does to people: docs/pretrained.md, ``emotions fewshot pretrained --data CK+48 --ways all --enrol``.
+The most typical references of a larger gallery stand farther from it than faces do, and any reference stands farther
+from a mean that is not its emotion's, so that it takes more faces than references. What it does to people:
+docs/pretrained.md, ``emotions fewshot pretrained --data CK+48 --ways all --enrol``.
 """
 
 RARE = 0.25
-"""A new emotion is emphasised by itself if it has fewer references than this share of the others' average."""
+"""A new emotion is emphasised by itself if it has fewer references than this share of the others' average,
+but not where means vote."""
 
 LARGEST = 100.0
 """The largest factor: beyond it distances say nothing any more."""
@@ -80,7 +82,12 @@ def check_factors(factors: Mapping[str, float]) -> None:
 
 
 def is_rare(gallery: Gallery, emotion: str) -> bool:
-    """Whether an emotion has too few references for the plain vote to name it: :data:`RARE` of the others' mean."""
+    """Whether an emotion has too few references for the plain vote to name it: :data:`RARE` of the others' mean.
+
+    Where means vote none has: each has one voice.
+    """
+    if gallery.weights == MEAN:
+        return False
     own = int((gallery.labels == gallery.emotions.index(emotion)).sum())
     others = len(gallery.emotions) - 1
     return others > 0 and own < RARE * (len(gallery) - own) / others
@@ -88,7 +95,7 @@ def is_rare(gallery: Gallery, emotion: str) -> bool:
 
 def usual_share(gallery: Gallery) -> float:
     """What an emotion may take of the others' references in this gallery, unless told otherwise, 0-1."""
-    return TAKEN_OF_TYPICAL if gallery.typical else TAKEN
+    return TAKEN_OF_TYPICAL if gallery.typical or gallery.weights == MEAN else TAKEN
 
 
 def fit_emphasis(
@@ -128,6 +135,51 @@ def fit_emphasis(
         others = np.sort(np.random.default_rng(seed).choice(others, _ASKED, replace=False))
     vectors, k = gallery.vectors[others], min(n_neighbors, len(gallery) - 1)
     plain = {name: factor for name, factor in gallery.emphasis.items() if name != emotion}
+    if gallery.weights == MEAN:
+        far, known, near = _to_means(gallery, label, vectors, others, plain)
+    else:
+        far, known, near = _to_references(gallery, label, vectors, others, plain, k)
+    factor = _largest(far, known, near, label, len(gallery.emotions), taken)
+    share = _share(far, known, near / factor, label, len(gallery.emotions))
+    return Emphasis(emotion, factor, len(own), share, len(others), k)
+
+
+def _to_means(
+    gallery: Gallery,
+    label: int,
+    vectors: NDArray[np.float32],
+    others: NDArray[np.int64],
+    plain: Mapping[str, float],
+) -> Tuple[NDArray[np.floating], NDArray[np.int64], NDArray[np.floating]]:
+    """:func:`_to_references` where means vote: each is a neighbour, k is the number of the other emotions."""
+    far = gallery.distances_to_means(vectors, own=others, groups=np.arange(len(gallery)), emphasis=plain)
+    rest = np.delete(np.arange(len(gallery.emotions)), label)
+    return far[:, rest], np.broadcast_to(rest, (len(far), len(rest))), far[:, [label]]
+
+
+def _to_references(
+    gallery: Gallery,
+    label: int,
+    vectors: NDArray[np.float32],
+    others: NDArray[np.int64],
+    plain: Mapping[str, float],
+    k: int,
+) -> Tuple[NDArray[np.floating], NDArray[np.int64], NDArray[np.floating]]:
+    """What votes on references of other emotions, each left out of its own.
+
+    Args:
+        gallery: The references.
+        label: The emotion that is to be emphasised.
+        vectors: float32 (Q, D).
+        others: int64 (Q,), their positions.
+        plain: What else is emphasised.
+        k: How many vote.
+
+    Returns:
+        Distances (Q, k) to the nearest of other emotions, nearest first, infinite where there are none; their labels,
+        int64 (Q, k); distances (Q, m) to the nearest of the emotion itself.
+    """
+    own = np.flatnonzero(gallery.labels == label)
     far, found = nearest_outside(
         lambda some, width: gallery.kneighbors(some, width, emphasis=plain),
         vectors,
@@ -139,16 +191,13 @@ def fit_emphasis(
     places = np.argsort(is_own, axis=1, kind="stable")[:, :k]  # the others' nearest first
     far = np.where(np.take_along_axis(is_own, places, axis=1), np.inf, np.take_along_axis(far, places, axis=1))
     known = gallery.labels[np.take_along_axis(found, places, axis=1)]
-    near = gallery.part(own).search(vectors, min(k, len(own)))[0]
-    factor = _largest(far, known, near, label, len(gallery.emotions), taken)
-    share = _share(far, known, near / factor, label, len(gallery.emotions))
-    return Emphasis(emotion, factor, len(own), share, len(others), k)
+    return far, known, gallery.part(own).search(vectors, min(k, len(own)))[0]
 
 
 def _largest(
-    far: NDArray[np.float32],
+    far: NDArray[np.floating],
     known: NDArray[np.int64],
-    near: NDArray[np.float32],
+    near: NDArray[np.floating],
     label: int,
     n_classes: int,
     taken: float,
@@ -171,7 +220,7 @@ def _largest(
 
 
 def _share(
-    far: NDArray[np.float32], known: NDArray[np.int64], near: NDArray[np.floating], label: int, n_classes: int
+    far: NDArray[np.floating], known: NDArray[np.int64], near: NDArray[np.floating], label: int, n_classes: int
 ) -> float:
     """Share of queries that are given to ``label``: others' distances (Q, k) and labels, its own distances (Q, m)."""
     k = far.shape[1]

@@ -37,7 +37,7 @@ class PersonalVote:
     Attributes:
         subject: The person.
         weight: How many times nearer the own references counted.
-        voters: How many of the neighbours that voted are the person's own.
+        voters: How many of the neighbours (or means of emotions) that voted are the person's own.
         share: Their share of the vote, 0-1.
         outvoted: What the ordinary vote says, where that is another emotion; else None.
     """
@@ -115,6 +115,8 @@ class Prediction:
             on this vote: a personal vote has the one that the face has without the person, promised for people at
             large and not for this one.
         personal: What the person's own references did to the vote; None where no person was named.
+        weights: How it was voted, one of :data:`galleries.voting.WAYS`. By ``"mean"`` the neighbours did not vote: they
+            are the faces nearest to this one, while every reference of an emotion stands behind its mean.
     """
 
     emotion: str
@@ -123,6 +125,7 @@ class Prediction:
     neighbours: List[Neighbour]
     decision: Optional[Decision] = None
     personal: Optional[PersonalVote] = None
+    weights: str = "distance"
 
     def to_json(self) -> Dict[str, Any]:
         """The prediction as a plain dict."""

@@ -27,7 +27,7 @@ def export_parquet(gallery: Gallery, path: Union[str, Path]) -> None:
     The columns are ``number`` (int64), ``emotion``, ``source``, ``subject``, ``sequence`` (text) and ``vector``
     (float32 list of fixed length), ``votes`` (a JSON object of emotions and shares) where some vote for
     several, and ``thumbnail`` (binary) where the gallery has thumbnails. The tower itself, the
-    log, the calibration, what is emphasised and that references are typical do not come along.
+    log, the calibration, how it votes, what is emphasised and that references are typical do not come along.
 
     Raises:
         MissingExtra: pyarrow is not installed.

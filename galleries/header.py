@@ -13,9 +13,9 @@ from galleries.plain_files import read_plain
 
 HEADER = "gallery.json"
 FORMAT = "siamese-emotions gallery"
-READABLE = (1, 2, 3, 4, 5)
+READABLE = (1, 2, 3, 4, 5, 6)
 """Format versions that are read; 1 had no log, 2 neither vectors.npy nor dead vectors, 3 no emphasis, 4 no
-divided votes."""
+divided votes, 5 no way to vote of its own."""
 
 PAYLOAD: Tuple[str, ...] = (
     "index.faiss", "references.jsonl", "vectors.npy", "thumbnails.npy", "tower.onnx", "log.jsonl", "calibration.json",
@@ -40,6 +40,8 @@ def version_of(described: Mapping[str, Any], names: Iterable[str]) -> int:
         described: What the header says of the gallery.
         names: Its files.
     """
+    if described.get("weights"):
+        return 6
     if described.get("divided"):
         return 5
     if described.get("emphasis"):

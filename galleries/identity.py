@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from galleries.errors import GalleryError
 from galleries.gallery import DEFAULT_NEIGHBORS, Gallery
-from galleries.left_out import nearest_outside
 from galleries.separation import left_out_answers
 
 
@@ -155,7 +154,7 @@ def predict_without(
     vectors: NDArray[np.float32],
     subjects: Sequence[Optional[str]],
     n_neighbors: int = DEFAULT_NEIGHBORS,
-    weights: str = "distance",
+    weights: Optional[str] = None,
 ) -> List[str]:
     """The emotion of each vector by the votes of other people: a query's own person is left out. Ties as in ``decide``.
 
@@ -164,7 +163,7 @@ def predict_without(
         vectors: float32 (B, D).
         subjects: B people; None leaves nobody out.
         n_neighbors: How many vote; for a query whose others have not as many, all of theirs.
-        weights: As :func:`galleries.voting.vote`.
+        weights: As of :meth:`galleries.gallery.Gallery.predict`.
 
     Raises:
         GalleryError: A query's person alone stands in the gallery, or the columns differ in length.
@@ -173,7 +172,7 @@ def predict_without(
         raise GalleryError(f"{len(subjects)} people were given for {len(vectors)} vectors; give one for each.")
     codes = _codes([*gallery.references.subjects(), *subjects])
     known, asked = codes[: len(gallery)], codes[len(gallery) :]
-    distances, found = nearest_outside(gallery.kneighbors, vectors, asked, known, n_neighbors)
+    _, found, winners = gallery.answers_outside(vectors, asked, known, n_neighbors, weights)
     if (found[:, :1] < 0).any():
         raise GalleryError("The gallery holds references of the person asked about alone; add other people.")
-    return [gallery.emotions[winner] for winner in gallery.winners(distances, found, weights)]
+    return [gallery.emotions[winner] for winner in winners]

@@ -23,6 +23,7 @@ from galleries.references import References, join
 from galleries.rows import npy_header
 from galleries.tower_card import TowerCard
 from galleries.vectors import METRICS
+from galleries.voting import WAYS, WEIGHTS
 
 _LINES = 4096  # references that are written at a time
 _PICTURES = 1024  # thumbnails likewise
@@ -43,6 +44,7 @@ class Description:
         emphasis: How many times nearer the references of some emotions count, each above 1.
         divided: References that do not vote for their emotion alone.
         typical: Whether most references are the most typical ones of a larger gallery.
+        weights: How it votes unless told otherwise, one of :data:`galleries.voting.WAYS`.
     """
 
     metric: str
@@ -55,6 +57,7 @@ class Description:
     emphasis: Mapping[str, float] = field(default_factory=dict)
     divided: int = 0
     typical: bool = False
+    weights: str = WEIGHTS[0]
 
     def to_json(self) -> Dict[str, Any]:
         """The header as a plain dict."""
@@ -77,6 +80,8 @@ class Description:
             told["divided"] = self.divided
         if self.typical:
             told["typical"] = True
+        if self.weights != WEIGHTS[0]:
+            told["weights"] = self.weights
         return told
 
     @classmethod
@@ -97,6 +102,7 @@ class Description:
                 emphasis=dict(data.get("emphasis", {})),
                 divided=data.get("divided", 0),
                 typical=data.get("typical", False),
+                weights=data.get("weights", WEIGHTS[0]),
             )
             check_factors(header.emphasis)
         except (KeyError, TypeError, ValueError, TowerError, DataError, GalleryError) as error:
@@ -109,9 +115,12 @@ class Description:
             or not isinstance(header.dead, int)
             or not isinstance(header.divided, int)
             or not isinstance(header.typical, bool)
+            or header.weights not in WAYS
             or not set(header.emphasis) <= set(header.counts)
         ):
-            raise GalleryError("gallery.json holds a wrong metric, index, count or emphasis; build the gallery anew.")
+            raise GalleryError(
+                "gallery.json holds a wrong metric, index, count, emphasis or vote; build the gallery anew."
+            )
         return header
 
 

@@ -16,8 +16,8 @@ class Change:
     """One change of a gallery.
 
     Attributes:
-        action: ``"build"``, ``"add"``, ``"remove"``, ``"relabel"``, ``"merge"``, ``"emphasise"``, ``"calibrate"`` or
-            ``"undo"``.
+        action: ``"build"``, ``"add"``, ``"remove"``, ``"relabel"``, ``"merge"``, ``"emphasise"``, ``"vote"``,
+            ``"calibrate"`` or ``"undo"``.
         counts: References concerned, by emotion; those added, removed, or relabelled (by their new emotion).
         detail: What else is to be said: the person added, the old emotions.
     """

@@ -105,7 +105,7 @@ class Recognizer:
         encoder: The gallery's tower.
         detector: Finds faces; None makes a Haar detector when first needed.
         n_neighbors: How many references vote.
-        weights: ``"distance"`` or ``"majority"``.
+        weights: How, one of :data:`galleries.voting.WAYS`; None for the gallery's own way.
         margin: Share of a face's side that is added on each side of its box.
         whole: Whether every picture is taken for one face, and none is looked for.
 
@@ -119,7 +119,7 @@ class Recognizer:
         encoder: Encoder,
         detector: Optional[FaceDetector] = None,
         n_neighbors: int = DEFAULT_NEIGHBORS,
-        weights: str = "distance",
+        weights: Optional[str] = None,
         margin: float = 0.0,
         whole: bool = False,
     ) -> None:
@@ -154,7 +154,7 @@ class Recognizer:
         path: Union[str, Path],
         detector: Optional[FaceDetector] = None,
         n_neighbors: int = DEFAULT_NEIGHBORS,
-        weights: str = "distance",
+        weights: Optional[str] = None,
         margin: float = 0.0,
         whole: bool = False,
         providers: Optional[Sequence[str]] = None,
@@ -166,7 +166,7 @@ class Recognizer:
             path: The bundle (folder or zip) or the gallery.
             detector: As for the class, like the four that follow.
             n_neighbors: How many references vote.
-            weights: ``"distance"`` or ``"majority"``.
+            weights: How.
             margin: Share of a face's side added on each side.
             whole: Whether every picture is one face.
             providers: As :class:`galleries.encoder.OnnxEncoder`, like ``threads``.
@@ -193,7 +193,7 @@ class Recognizer:
         cls,
         detector: Optional[FaceDetector] = None,
         n_neighbors: int = DEFAULT_NEIGHBORS,
-        weights: str = "distance",
+        weights: Optional[str] = None,
         margin: float = 0.0,
         whole: bool = False,
         providers: Optional[Sequence[str]] = None,

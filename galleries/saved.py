@@ -106,7 +106,7 @@ class SavedCollection(ChangingCollection):
         gallery = cls(index, references, header.tower, header.next_number, thumbnails, _whole(files, "tower.onnx"))
         gallery.recall = header.recall
         gallery._set_emphasis(header.emphasis)
-        gallery.typical = header.typical
+        gallery.typical, gallery.weights = header.typical, header.weights
         gallery.log = tuple(decode_log(_whole(files, "log.jsonl")))
         calibration = _whole(files, "calibration.json")
         if calibration is not None:

@@ -7,12 +7,14 @@ from typing import Mapping, Optional, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
+from galleries.class_means import vote_of_means
 from galleries.errors import GalleryError
 from galleries.felt import Nearer, nearest_felt
 from galleries.index import VectorIndex
+from galleries.left_out import Progress, nearest_outside
 from galleries.saved import SavedCollection
 from galleries.vectors import Vectors, check_k, usable
-from galleries.voting import decide, vote
+from galleries.voting import MEAN, check_way, decide, vote
 
 DEFAULT_NEIGHBORS = 5
 """Neighbours that vote unless told otherwise, as in scikit-learn's classifier."""
@@ -84,6 +86,106 @@ class SearchableCollection(SavedCollection):
     ) -> NDArray[np.int64]:
         """Who wins :meth:`tally`, by :func:`galleries.voting.decide`: int64 (B,), codes into ``emotions``."""
         return decide(self.tally(distances, indices, weights), distances, self._labels_at(indices))
+
+    def answers(
+        self,
+        vectors: Vectors,
+        distances: NDArray[np.floating],
+        indices: NDArray[np.int64],
+        weights: Optional[str] = None,
+    ) -> Tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """How the gallery votes on vectors whose nearest references were found.
+
+        Args:
+            vectors: float32 (B, D); looked at by the vote of means alone.
+            distances: float32 (B, k) of :meth:`kneighbors`, like ``indices``; not looked at by that vote.
+            indices: int64 (B, k).
+            weights: One of :data:`galleries.voting.WAYS`; None for the gallery's own.
+
+        Returns:
+            Each emotion's share of the vote, float64 (B, C), and the winners, int64 (B,), as codes into ``emotions``.
+
+        Raises:
+            ConfigError: Unknown ``weights``.
+            GalleryError: Vectors that cannot be used.
+        """
+        way = self.way(weights)
+        if way == MEAN:
+            return vote_of_means(self.distances_to_means(vectors))
+        scores = self.tally(distances, indices, way)
+        return scores, decide(scores, distances, self._labels_at(indices))
+
+    def answers_outside(
+        self,
+        vectors: Vectors,
+        own: NDArray[np.int64],
+        groups: NDArray[np.int64],
+        n_neighbors: int,
+        weights: Optional[str] = None,
+        progress: Optional[Progress] = None,
+    ) -> Tuple[Vectors, NDArray[np.int64], NDArray[np.int64]]:
+        """What references say of vectors, those of a vector's own group left out.
+
+        Args:
+            vectors: float32 (B, D).
+            own: As of :func:`galleries.left_out.nearest_outside`, like ``groups``, ``n_neighbors`` and ``progress``.
+            groups: int64 (N,).
+            n_neighbors: k.
+            weights: As of :meth:`answers`.
+            progress: Called with (done, total).
+
+        Returns:
+            Distances float32 (B, k) and indices int64 (B, k) of the nearest, as ``nearest_outside`` gives them, and the
+            winners int64 (B,), -1 where nothing is left.
+
+        Raises:
+            ConfigError: Unknown ``weights``, or less than one neighbour.
+        """
+        way = self.way(weights)
+        distances, found = nearest_outside(self.kneighbors, vectors, own, groups, n_neighbors, progress)
+        if way != MEAN:
+            return distances, found, self.winners(distances, found, way)
+        return distances, found, vote_of_means(self.distances_to_means(vectors, own=own, groups=groups))[1]
+
+    def way(self, weights: Optional[str]) -> str:
+        """How to vote: as asked for, or by None as the gallery does.
+
+        Raises:
+            ConfigError: It is none of :data:`galleries.voting.WAYS`.
+        """
+        return self.weights if weights is None else check_way(weights)
+
+    def distances_to_means(
+        self,
+        vectors: Vectors,
+        *,
+        own: Optional[NDArray[np.int64]] = None,
+        groups: Optional[NDArray[np.int64]] = None,
+        emphasis: Optional[Mapping[str, float]] = None,
+    ) -> NDArray[np.float64]:
+        """How far each vector is from the mean of each emotion's references, in the gallery's metric.
+
+        Args:
+            vectors: float32 (B, D).
+            own: int64 (B,), the group of references that each leaves out, as :func:`nearest_outside`; None for none.
+            groups: int64 (N,), the group of each reference; needed exactly where ``own`` is given.
+            emphasis: Instead of the gallery's own; ``{}`` for distances as they are.
+
+        Returns:
+            float64 (B, C), columns in the order of ``emotions``; to the mean's direction under cosine, divided by the
+            factor of an emphasised emotion; infinite where no reference is left.
+
+        Raises:
+            GalleryError: Vectors that cannot be used.
+        """
+        self._check_vectors(vectors, None)
+        if self._means is None:
+            self._means = self._index.class_means(self.labels, self.shares, len(self.emotions))
+        ready = usable(vectors, self.metric, self._index.dim)
+        factors = self._factors(self.emphasis if emphasis is None else emphasis).astype(np.float64)
+        if own is None or groups is None:
+            return self._means.distances(ready) / factors
+        return self._means.distances_outside(ready, own, self.vectors, self.labels, self.shares, groups) / factors
 
     def _labels_at(self, indices: NDArray[np.int64]) -> NDArray[np.int64]:
         labels: NDArray[np.int64] = np.where(indices < 0, -1, self.labels[indices])

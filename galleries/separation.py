@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from galleries.errors import GalleryError
 from galleries.gallery import DEFAULT_NEIGHBORS, Gallery
-from galleries.left_out import nearest_outside
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,10 @@ class Separation:
 
 
 def left_out_answers(
-    gallery: Gallery, positions: NDArray[np.int64], n_neighbors: int = DEFAULT_NEIGHBORS
+    gallery: Gallery,
+    positions: NDArray[np.int64],
+    n_neighbors: int = DEFAULT_NEIGHBORS,
+    weights: Optional[str] = None,
 ) -> NDArray[np.int64]:
     """What the gallery would answer for its own references, each left out of its own vote.
 
@@ -69,6 +71,7 @@ def left_out_answers(
         gallery: The references.
         positions: int64 (P,), which, as indices into ``references``.
         n_neighbors: How many others vote; at most all of them.
+        weights: As of :meth:`galleries.gallery.Gallery.predict`.
 
     Returns:
         int64 (P,), labels as in ``gallery.emotions``.
@@ -80,8 +83,7 @@ def left_out_answers(
         raise GalleryError("A gallery of one reference cannot be asked about itself; add others first.")
     k = min(n_neighbors, len(gallery) - 1)
     everyone = np.arange(len(gallery))
-    distances, found = nearest_outside(gallery.kneighbors, gallery.vectors[positions], positions, everyone, k)
-    return gallery.winners(distances, found)
+    return gallery.answers_outside(gallery.vectors[positions], positions, everyone, k, weights)[2]
 
 
 def separation(gallery: Gallery, emotion: str, n_neighbors: int = DEFAULT_NEIGHBORS) -> Separation:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from galleries.by_emotion import ByEmotion
+from galleries.class_means import ClassMeans
 from galleries.content import Pieces, Read
 from galleries.errors import GalleryError, unknown_name
 from galleries.kinds import APART, KINDS
@@ -122,6 +123,10 @@ class StoredVectors:
     def by_emotion(self, labels: Numbers) -> ByEmotion:
         """The vectors apart by label, int64 (N,): a copy of them."""
         return ByEmotion(self._stored(), labels, self.metric)
+
+    def class_means(self, labels: Numbers, shares: Optional[NDArray[np.float64]], n_emotions: int) -> ClassMeans:
+        """The means of the vectors of each label; arguments as of :meth:`galleries.class_means.ClassMeans.of`."""
+        return ClassMeans.of(self._stored().blocks(), labels, shares, n_emotions, self.metric)
 
     def add(self, vectors: Vectors, numbers: Numbers) -> None:
         """Add vectors. IVF kinds are clustered anew, from the vectors, once they hold about 16 times as many.

@@ -13,6 +13,12 @@ from galleries.errors import GalleryError, unknown_name
 WEIGHTS: Tuple[str, ...] = ("distance", "majority")
 """How a neighbour's voice may be weighed."""
 
+MEAN = "mean"
+"""Instead: not neighbours vote, but the mean of each emotion's references (:mod:`galleries.class_means`)."""
+
+WAYS: Tuple[str, ...] = (*WEIGHTS, MEAN)
+"""How a gallery may vote."""
+
 SOFTENING = 0.1
 """Share of a query's mean distance that is added to each of its distances before they are inverted."""
 
@@ -160,6 +166,17 @@ def vote_alone(
         return scores, tied[0]
     heard = ((far, label) for far, label in zip(distances, labels) if label in tied)
     return scores, min(heard, default=(0.0, tied[0]))[1]
+
+
+def check_way(weights: str) -> str:
+    """A way in which a gallery may vote, itself.
+
+    Raises:
+        ConfigError: It is none of :data:`WAYS`.
+    """
+    if weights not in WAYS:
+        raise unknown_name("way of weighing votes", str(weights), WAYS)
+    return weights
 
 
 def numpy_sum(values: Sequence[float]) -> float:

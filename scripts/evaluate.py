@@ -34,7 +34,9 @@ def evaluate(
         "-k",
         help="How many vote; auto tries 1 to 51 on validation before the test is looked at.",
     ),
-    weights: str = typer.Option("distance", help="How they are weighed: distance or majority."),
+    weights: Optional[str] = typer.Option(
+        None, help="How: by distance or majority, or mean: that of each emotion votes. [default: as the gallery does]"
+    ),
     one_vs_rest: bool = typer.Option(False, "--one-vs-rest", help="The siamese paper's table: TP, TN, FP, FN."),
     similarity: bool = typer.Option(
         False, "--similarity", help="The threshold mode: its best threshold on validation, applied to the part."

@@ -13,6 +13,7 @@ from emotions_cli.run_around import read_data, run_around
 from galleries.encoder import OnnxEncoder
 from galleries.errors import ConfigError, DataError, EmotionsError
 from galleries.gallery import DEFAULT_NEIGHBORS, Gallery
+from galleries.voting import MEAN
 
 if TYPE_CHECKING:
     from eval.disturbed import DisturbedScores
@@ -106,7 +107,7 @@ class Wanted:
     Attributes:
         part: ``"test"``, ``"val"``, ``"train"`` or ``"all"``.
         neighbors: A number, or ``"auto"``.
-        weights: ``"distance"`` or ``"majority"``.
+        weights: One of :data:`galleries.voting.WAYS`; None for the gallery's own.
         similarity: Whether the threshold mode is tested too.
         without: Emotions to leave out of a second test, or None.
         unknown: Whether the open set is tested too.
@@ -116,7 +117,7 @@ class Wanted:
 
     part: str = "test"
     neighbors: str = "auto"
-    weights: str = "distance"
+    weights: Optional[str] = None
     similarity: bool = False
     without: Optional[str] = None
     unknown: bool = False
@@ -131,7 +132,8 @@ def judge_part(test: GalleryTest, wanted: Wanted) -> Dict[str, Any]:
     if wanted.similarity and wanted.part == "val":
         raise EmotionsError("The threshold is found on validation, so it cannot be tested there; use --split test.")
     told = None if wanted.neighbors == "auto" else _number(wanted.neighbors)
-    tuned = wanted.part == "test" and len(test.parts["val"]) > 0
+    counted = test.gallery.way(wanted.weights) != MEAN  # else nothing depends on how many neighbours there are
+    tuned = counted and wanted.part == "test" and len(test.parts["val"]) > 0
     validation = None
     if wanted.similarity or (told is None and tuned):
         validation = _queries(test, "val", "encoding validation faces")
@@ -179,14 +181,16 @@ def _queries(test: GalleryTest, part: str, title: str) -> HeldOut:
         return held_out(test.gallery, test.encoder, test.dataset, test.parts[part], progress)
 
 
-def _disturbed(test: GalleryTest, rows: np.ndarray, queries: HeldOut, k: int, weights: str) -> DisturbedScores:
+def _disturbed(
+    test: GalleryTest, rows: np.ndarray, queries: HeldOut, k: int, weights: Optional[str]
+) -> DisturbedScores:
     from eval.disturbed import judge_disturbed
 
     with console.bar("encoding them disturbed") as progress:
         return judge_disturbed(test.gallery, test.encoder, test.dataset, rows, queries, k, weights, progress)
 
 
-def _sweep(test: GalleryTest, validation: Optional[HeldOut], weights: str) -> Optional[NeighborSweep]:
+def _sweep(test: GalleryTest, validation: Optional[HeldOut], weights: Optional[str]) -> Optional[NeighborSweep]:
     """The choice of k on validation; None where the gallery holds all of it."""
     from eval.evaluation import choose_neighbors
 

@@ -7,6 +7,7 @@ from typing import Any, Dict, List
 import numpy as np
 
 from emotions_cli import console
+from galleries.voting import MEAN
 
 
 def tell(report: Dict[str, Any], with_one_vs_rest: bool) -> None:
@@ -66,7 +67,8 @@ def _tell_overall(report: Dict[str, Any]) -> None:
         rows.append([name, *(c for _, judged in columns for c in (console.percent(getattr(judged.scores, key)), ""))])
     rows.append(["pictures", *(cell for _, judged in columns for cell in (f"{judged.scores.n:,}", ""))])
     leaking = " - LEAKING" if found.leaking else ""
-    title = f"{report['data']}, {report['part']} ({report['split']} split, k = {found.n_neighbors}){leaking}"
+    how = "by means" if found.weights == MEAN else f"k = {found.n_neighbors}"
+    title = f"{report['data']}, {report['part']} ({report['split']} split, {how}){leaking}"
     console.table(title, ["", *(head for name, _ in columns for head in (name, "95 %"))], rows)
     console.out.print(f"intervals: bootstrap over {found.whole.intervals.groups:,} {found.whole.intervals.by}")
     others = found.by_others

@@ -162,11 +162,13 @@ def _tell(task: Any, scores: List[Any], heads: List[str], against_gallery: bool)
 
 def _tell_gallery(task: Any, scores: List[Any], heads: List[str]) -> None:
     from eval.heads import TITLES
+    from galleries.voting import MEAN
 
     known = [task.pool.emotions[label] for label in task.pool.classes]
     known = [emotion for emotion in known if emotion in task.gallery.emotions]
     size, k = len(task.gallery), min(task.gallery_neighbors, len(task.gallery))
-    whose = f"the tower's own gallery knows ({size:,} references, k = {k})"
+    how = "by means" if task.gallery.weights == MEAN else f"k = {k}"
+    whose = f"the tower's own gallery knows ({size:,} references, {how})"
     rows = [
         [f"{score.n_shot}", _cell(score.gallery), *(_cell(score.heads[head].shared) for head in heads)]
         for score in scores

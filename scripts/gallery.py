@@ -8,7 +8,7 @@ from typing import List, Optional
 
 import typer
 
-from emotions_cli import console, gallery_upkeep
+from emotions_cli import console, gallery_upkeep, gallery_voting
 from emotions_cli.gallery_facts import tell
 from galleries.errors import ConfigError, GalleryError
 
@@ -261,7 +261,7 @@ def info(
         sys.stdout.write(f"{row['number']}\t{row['emotion']}\t{row['subject'] or '-'}\t{row['source']}\n")
 
 
-app.registered_commands += gallery_upkeep.app.registered_commands
+app.registered_commands += gallery_upkeep.app.registered_commands + gallery_voting.app.registered_commands
 
 
 if __name__ == "__main__":

@@ -38,6 +38,8 @@ def tell(held: Gallery, folder: Path, json: bool, news: Optional[str] = None) ->
         console.out.print(told, markup=False)
     if held.typical:
         console.out.print("Most references are the most typical ones of a larger gallery.", markup=False)
+    if "weights" in facts:
+        console.out.print(f"It votes by {held.weights} (emotions gallery vote --help).", markup=False)
     for emotion, factor in held.emphasis.items():
         console.out.print(f"{emotion} counts as {factor:g} times nearer than it is.", markup=False)
     if held.recall is not None:

@@ -113,42 +113,6 @@ def condense(
     tell(held, out, json, f"Kept {len(held)} of {len(held) + len(gone)} references, by {way}.")
 
 
-@app.command(epilog="Example:  emotions gallery emphasise faces boredom --taken 0.05")
-def emphasise(
-    gallery: Path = typer.Argument(..., help="The gallery's folder."),
-    emotion: str = typer.Argument(..., help="The emotion, as emotions gallery info names it."),
-    taken: Optional[float] = typer.Option(
-        None, help="Share of the others' references that it may take. [default: 0.1; 0.01 of typical ones]"
-    ),
-    factor: Optional[float] = typer.Option(
-        None, help="Instead of fitting it: how many times nearer, 1 (as it is) to 100."
-    ),
-    neighbors: int = typer.Option(5, "--neighbors", "-k", help="How many vote."),
-    json: bool = typer.Option(False, "--json", help="Print the result as JSON."),
-) -> None:
-    """Let an emotion with few references be heard among many: they count as nearer than they are.
-
-    How much nearer is fitted on the gallery: as much as takes at most the given share of the other emotions' references
-    from them, each asked with itself left out. What it does to faces: emotions fewshot --enrol.
-    """
-    from emotions_cli.gallery_emphasis import told
-    from galleries.emphasis import fit_emphasis
-    from galleries.gallery import Gallery
-    from galleries.vocabulary import canonical
-
-    held, name = Gallery.load(gallery), canonical(emotion)
-    fitted = None
-    if factor is None:
-        fitted = fit_emphasis(held, name, neighbors, taken)
-        factor = fitted.factor
-    held.emphasise(name, factor)
-    held.save(gallery)
-    if json:
-        console.print_json({"path": str(gallery), **held.info(), "emphasised": fitted and fitted.to_json()})
-    else:
-        tell(held, gallery, json, None if fitted is None else told(fitted))
-
-
 @app.command(epilog="Example:  emotions gallery calibrate runs/first/gallery --target-fpr 0.05")
 def calibrate(
     gallery: Path = typer.Argument(..., help="The gallery's folder."),

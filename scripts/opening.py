@@ -53,7 +53,7 @@ def open_recognizer(
     tower: Optional[Path] = None,
     detector: Optional[Path] = None,
     n_neighbors: Optional[int] = None,
-    weights: str = "distance",
+    weights: Optional[str] = None,
     margin: float = 0.0,
     whole: bool = False,
     provider: Optional[str] = None,
@@ -66,7 +66,7 @@ def open_recognizer(
         tower: Where its tower is, if it does not carry it.
         detector: A YuNet model; None for Haar.
         n_neighbors: How many vote; None takes 5, or all of a smaller gallery.
-        weights: How votes are weighed.
+        weights: How votes are weighed; None for the gallery's own way.
         margin: Share of a face's side added around it.
         whole: Whether every picture is one face.
         provider: What the tower runs on; None takes the best.
@@ -101,7 +101,7 @@ def _open_shipped(
     tower: Optional[Path],
     finder: Optional[FaceDetector],
     n_neighbors: Optional[int],
-    weights: str,
+    weights: Optional[str],
     margin: float,
     whole: bool,
     providers: Optional[Sequence[str]],

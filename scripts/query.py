@@ -32,7 +32,9 @@ def query(
         "or folders of them.",
     ),
     neighbors: Optional[int] = typer.Option(None, "--neighbors", "-k", help="How many references vote. [default: 5]"),
-    weights: str = typer.Option("distance", help="How they are weighed: distance or majority."),
+    weights: Optional[str] = typer.Option(
+        None, help="How: by distance or majority, or mean: that of each emotion votes. [default: as the gallery does]"
+    ),
     subject: Optional[str] = typer.Option(
         None, help="Who the pictures show: references of this person in the gallery count as nearer than others."
     ),
@@ -153,9 +155,12 @@ def _print_answer(answer: Dict[str, Any], threshold: Optional[float], nearer: Di
             if len(found) > SHOWN:
                 _print(f"      … and {len(found) - SHOWN} more (--json gives all)")
             continue
-        _print(f"{answer['path']}{where}: {face['emotion']} ({console.percent(face['confidence'])} of the vote)")
+        by_means = face["weights"] == "mean"
+        whose = " of the emotions' means; nearest faces below" if by_means else ""
+        _print(f"{answer['path']}{where}: {face['emotion']} ({console.percent(face['confidence'])} of the vote{whose})")
         if face["personal"] is not None:
-            _print(f"      {_told_personal(face['personal'], len(face['neighbours']))}")
+            voters = len(face["scores"]) if by_means else len(face["neighbours"])
+            _print(f"      {_told_personal(face['personal'], voters)}")
         if face["decision"] is not None:
             _print(f"      {_told(face)}")
         _print_neighbours(face["neighbours"], nearer)

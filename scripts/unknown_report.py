@@ -8,6 +8,7 @@ import numpy as np
 
 from emotions_cli import console
 from galleries.errors import ConfigError, DataError
+from galleries.voting import MEAN
 
 if TYPE_CHECKING:
     from emotions_cli.evaluation import GalleryTest
@@ -19,7 +20,7 @@ def judge_unknown(
     part: str = "test",
     leave_out: Optional[str] = None,
     neighbors: Optional[int] = None,
-    weights: str = "distance",
+    weights: Optional[str] = None,
     queries: Optional[HeldOut] = None,
 ) -> Dict[str, Any]:
     """Leave emotions out of a gallery, and see whether their pictures look strange to the rest.
@@ -31,7 +32,7 @@ def judge_unknown(
         part: ``"test"``, ``"val"``, ``"train"`` or ``"all"``.
         leave_out: Emotions to leave out together, as ``"disgust,surprise"``; None leaves out each in turn.
         neighbors: How many vote; None takes the test's own number.
-        weights: Of the vote.
+        weights: Of the vote; None for the gallery's own.
         queries: The part's queries, if they are encoded already.
 
     Returns:
@@ -63,7 +64,7 @@ def judge_unknown(
         "data": test.dataset.name,
         "part": part,
         "n_neighbors": k,
-        "weights": weights,
+        "weights": test.gallery.way(weights),
         "copies_left_aside": int(queries.seen.sum()),
         "shared_people": None if queries.people is None else len(queries.people),
         "intervals_by": "pictures" if people is None else "people",
@@ -117,7 +118,8 @@ def tell_unknown(report: Dict[str, Any]) -> None:
             rows.append(
                 ["mean", name, f"{means['auroc']:.3f}", console.percent(means["fpr95"]), "", f"{means['aurc']:.3f}"]
             )
-    title = f"{report['data']}, {report['part']}: emotions left out of the gallery, k = {report['n_neighbors']}"
+    how = "by means" if report["weights"] == MEAN else f"k = {report['n_neighbors']}"
+    title = f"{report['data']}, {report['part']}: emotions left out of the gallery, {how}"
     console.table(title, ["left out", "told by", "AUROC (95 %)", "FPR95", "AUPR", "AURC"], rows)
     floors = [[", ".join(scores.left_out), *_floors(scores)] for scores in rounds]
     console.table(

@@ -36,7 +36,9 @@ def video(
     smoothing: float = typer.Option(0.7, help="Share of a person's earlier votes in each vote: 0 (none) to below 1."),
     min_face: int = typer.Option(0, help="Side in pixels of the smallest face to take."),
     neighbors: Optional[int] = typer.Option(None, "--neighbors", "-k", help="How many references vote. [default: 5]"),
-    weights: str = typer.Option("distance", help="How they are weighed: distance or majority."),
+    weights: Optional[str] = typer.Option(
+        None, help="How: by distance or majority, or mean: that of each emotion votes. [default: as the gallery does]"
+    ),
     subject: Optional[str] = typer.Option(
         None, help="Who the film shows, alone: this person's own references count as nearer (see emotions query)."
     ),

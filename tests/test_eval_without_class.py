@@ -84,3 +84,28 @@ def test_without_an_emotion_its_share_of_a_vote_goes_to_the_others() -> None:
     assert told.accuracy == 1.0  # the third gives all to fear once boredom is out
     study = study_without(gallery, queries, truth, ["boredom"], 1, Bootstrap.draw(3))
     assert (study.with_them.accuracy, study.without.accuracy) == (pytest.approx(2 / 3), 1.0)
+
+
+def test_where_means_vote_a_class_left_out_is_one_that_never_was() -> None:
+    gallery, vectors, truth = scene()
+    votes = [None if place % 3 else {"fear": 0.5, "neutral": 0.3, "sadness": 0.2} for place in range(len(gallery))]
+    names = [reference.label for reference in gallery.references]
+    gallery = Gallery.build(gallery.vectors, names, tower=CARD, votes=votes)
+    gallery.emphasise("fear", 2.0)
+    gallery.vote_by("mean")
+    found = study_without(gallery, vectors, truth, ["neutral"], 7, Bootstrap.draw(len(truth)))
+    kept = [place for place, name in enumerate(names) if name != "neutral"]
+    rest = Gallery.build(
+        gallery.vectors[kept],
+        [names[place] for place in kept],
+        tower=CARD,
+        votes=[None if place % 3 else {"fear": 0.5, "sadness": 0.2} for place in kept],
+    )
+    asked = [place for place, emotion in enumerate(truth) if emotion != "neutral"]
+    said = rest.predict(vectors[asked], weights="mean")
+    assert found.without.accuracy == np.mean([said[i] == truth[place] for i, place in enumerate(asked)])
+    gallery.emphasise("fear", 1.0)
+    whole = gallery.predict(vectors)
+    assert found.with_them.accuracy == np.mean([a == b for a, b in zip(whole, truth)])
+    unknown = open_set(gallery, vectors, truth, ["neutral"], 7)
+    assert unknown.accuracy == found.without.accuracy
