@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping, Optional
+from typing import Any, Mapping, Optional, Sequence
 
 import numpy as np
 
 from eval import report
+from eval.assurance import ASSURANCES, Assurance
 from eval.disturbed import DisturbedScores
 from eval.evaluation import Evaluation, Judged
 from eval.figures import confusion_matrix
@@ -23,7 +24,8 @@ def evaluation_page(facts: Mapping[str, Any]) -> str:
     Args:
         facts: ``"evaluation"`` (:class:`eval.evaluation.Evaluation`), ``"neighbors"`` (a sweep or None), ``"without"``
             (a :class:`eval.without_class.ClassStudy` or None), ``"disturbed"``
-            (:class:`eval.disturbed.DisturbedScores` or None), the texts ``"gallery"``, ``"data"``, ``"part"`` and
+            (:class:`eval.disturbed.DisturbedScores` or None), ``"assurance"`` (those of
+            :func:`eval.assurance.judge_assurance`), the texts ``"gallery"``, ``"data"``, ``"part"`` and
             ``"split"``, and the number ``"references"``.
 
     Returns:
@@ -47,6 +49,8 @@ def evaluation_page(facts: Mapping[str, Any]) -> str:
         report.section("Confusions", drawn[0], text="Rows are true emotions, columns answers."),
         report.section("Order of the references", _retrieval(found)),
     ]
+    if facts["assurance"]:
+        sections.append(_assurance(facts["assurance"]))
     if sweep is not None:
         text = (
             f"{found.n_neighbors} neighbours were the best of {sweep.tried[0]} to {sweep.tried[-1]} on "
@@ -58,6 +62,22 @@ def evaluation_page(facts: Mapping[str, Any]) -> str:
     if facts["disturbed"] is not None:
         sections.append(_disturbed(facts["disturbed"]))
     return report.page(title, lead, sections)
+
+
+def _assurance(told: Sequence[Assurance]) -> str:
+    rows = []
+    for one in told:
+        low, high = one.order.auroc_interval
+        surest = (_percent(right) for _, right in one.right_of_surest)
+        order = [f"{one.order.auroc:.3f}", f"{low:.3f}–{high:.3f}"]
+        rows.append([ASSURANCES[one.by], *order, f"{one.calibration_error:.3f}", *surest])
+    heads = [f"of the surest {share:.0%}" if share < 1 else "right of all" for share, _ in told[0].right_of_surest]
+    text = (
+        f"{told[0].answers:,} answers (those known to leak are left out). The AUROC is the chance that a right answer "
+        "is told with more than a wrong one; 0.5 is guessing."
+    )
+    table = report.html_table(["told", "AUROC", "95 %", "calibration error", *heads], rows)
+    return report.section("Does it know which answers are right?", table, text=text)
 
 
 def _percent(share: float) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,8 @@ REPETITIONS = 500
 
 SHOWN = 21
 """Steps at which the risk-coverage curve is kept, the empty one among them."""
+
+_CELLS = 1 << 21  # weights that are looked at together
 
 TPR = 0.95
 """Share of the known pictures that is to be accepted."""
@@ -88,13 +90,13 @@ def score_detection(
     perfect = np.maximum(np.arange(1, len(right) + 1) - (len(right) - wrong), 0) / np.arange(1, len(right) + 1)
     return DetectionScore(
         float(metrics.roc_auc_score(is_unknown, novelty)),
-        _interval(ranked.auroc(samples)),
+        _interval(_in_parts(ranked.auroc, samples)),
         float(ranked.fpr(ones)[0]),
-        _interval(ranked.fpr(samples)),
+        _interval(_in_parts(ranked.fpr, samples)),
         float(metrics.average_precision_score(is_unknown, novelty)),
         float(is_unknown.mean()),
         float(ranked.aurc(ones)[0]),
-        _interval(ranked.aurc(samples)),
+        _interval(_in_parts(ranked.aurc, samples)),
         float(perfect.mean()),
         wrong / len(right),
         tuple(((int(place) + 1) / len(risks), float(risks[place])) for place in places),
@@ -161,6 +163,12 @@ def _resampled(groups: NDArray[Any], is_unknown: Flags, seed: int) -> Values:
     both = (weights[:, is_unknown].sum(axis=1) > 0) & (weights[:, ~is_unknown].sum(axis=1) > 0)
     chosen: Values = weights[both]
     return chosen
+
+
+def _in_parts(measure: Callable[[Values], Values], weights: Values) -> Values:
+    """A measure of weightings (R, Q), some at a time: (R,)."""
+    step = max(1, _CELLS // weights.shape[1])
+    return np.concatenate([measure(weights[start : start + step]) for start in range(0, len(weights), step)])
 
 
 def _interval(values: Values) -> Interval:

@@ -127,6 +127,7 @@ class Wanted:
 
 def judge_part(test: GalleryTest, wanted: Wanted) -> Dict[str, Any]:
     """Ask about a part, after the number of neighbours was chosen on validation, and do what else was asked."""
+    from eval.assurance import judge_assurance
     from eval.evaluation import evaluate, evaluate_without
 
     if wanted.similarity and wanted.part == "val":
@@ -149,6 +150,7 @@ def judge_part(test: GalleryTest, wanted: Wanted) -> Dict[str, Any]:
         "neighbors": sweep,
         "neighbors_from": "told" if told is not None else "default" if sweep is None else "validation",
         "evaluation": evaluate(test.gallery, queries, k, wanted.weights),
+        "assurance": judge_assurance(test.gallery, queries, k, wanted.weights),
         "similarity": None,
         "without": None,
         "unknown": None,
@@ -221,7 +223,8 @@ def as_json(report: Dict[str, Any]) -> Dict[str, Any]:
     plain = {key: value.to_json() if hasattr(value, "to_json") else value for key, value in report.items()}
     found = plain.pop("evaluation")
     unknown = None if report["unknown"] is None else unknown_as_json(report["unknown"])
-    return {**plain, **found, "unknown": unknown}
+    told = [one.to_json() for one in report["assurance"]]
+    return {**plain, **found, "assurance": told, "unknown": unknown}
 
 
 def write_page(report: Dict[str, Any], path: Path) -> None:

@@ -20,6 +20,7 @@ def tell(report: Dict[str, Any], with_one_vs_rest: bool) -> None:
     _tell_classes(found.whole)
     _tell_confusion(found.whole.scores)
     _tell_retrieval(found)
+    _tell_assurance(report["assurance"])
     for sentence in found.leakage:
         console.warn(sentence)
     if with_one_vs_rest:
@@ -109,6 +110,23 @@ def _tell_retrieval(found: Any) -> None:
         rows.append([*row, console.percent(found.whole.retrieval.floors[key])])
     more = [] if found.without_leaks is None else ["no leaks", "95 %"]
     console.table("order of the references", ["", "as is", "95 %", *more, "random order"], rows)
+
+
+def _tell_assurance(told: Any) -> None:
+    from eval.assurance import ASSURANCES
+
+    if not told:
+        return
+    rows = [
+        ["AUROC, right against wrong", *(f"{one.order.auroc:.3f}" for one in told)],
+        ["its 95 %", *("{:.3f}-{:.3f}".format(*one.order.auroc_interval) for one in told)],
+        ["calibration error", *(f"{one.calibration_error:.3f}" for one in told)],
+    ]
+    for place, (coverage, _) in enumerate(told[0].right_of_surest):
+        name = "right of all" if coverage == 1 else f"right of the surest {coverage:.0%}"
+        rows.append([name, *(console.percent(one.right_of_surest[place][1]) for one in told)])
+    title = f"does it know which of {told[0].answers:,} answers are right? (those known to leak are left out)"
+    console.table(title, ["", *(ASSURANCES[one.by] for one in told)], rows)
 
 
 def _tell_without(study: Any) -> None:

@@ -37,14 +37,25 @@ def test_the_number_of_neighbours_is_chosen_on_validation_and_all_is_on_one_page
     assert "chosen on" in out
     assert f"with and without {NAMES[1]}" in out
     assert "MAP@R" in out
+    assert "does it know which of" in out
+    assert "right of the surest 80%" in out
     text = page.read_text(encoding="utf-8")
-    for wanted in ("How many neighbours vote", "validation pictures", f"With and without {NAMES[1]}", "chance"):
+    for wanted in (
+        "How many neighbours vote",
+        "validation pictures",
+        f"With and without {NAMES[1]}",
+        "chance",
+        "Does it know which",
+    ):
         assert wanted in text
     assert "<script src" not in text
     code, out, err = run("evaluate", trained / "gallery", "--json")
     facts = json.loads(out)
     assert facts["n_neighbors"] == facts["neighbors"]["chosen"]
     assert facts["neighbors_from"] == "validation"
+    (told,) = facts["assurance"]
+    assert (told["by"], told["right_of_surest"][0]) == ("share", [1.0, facts["knn"]["accuracy"]])
+    assert 0 <= told["auroc_interval"][0] <= told["auroc"] <= told["auroc_interval"][1] <= 1
     assert facts["neighbors"]["accuracies"][facts["neighbors"]["tried"].index(facts["n_neighbors"])] == max(
         facts["neighbors"]["accuracies"]
     )
