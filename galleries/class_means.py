@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from galleries.vectors import Vectors
-from galleries.voting import decide, vote
+from galleries.voting import SOFTENING
 
 Values = NDArray[np.float64]
 Codes = NDArray[np.int64]
@@ -127,17 +127,24 @@ def _heard(labels: Codes, shares: Optional[Values], n_emotions: int) -> Values:
 
 
 def vote_of_means(distances: Values) -> Tuple[Values, Codes]:
-    """Let the means vote as if they were neighbours, by :func:`galleries.voting.vote`.
+    """Let the means vote, each with the weight ``1 / (d + 0.1 * m)²``.
+
+    ``m`` is the mean of a face's distances ``d`` to the means; the share of it keeps a mean at distance zero finite,
+    as :func:`galleries.voting.vote` does. So many are the degrees to which fuzzy c-means (Bezdek, "Pattern Recognition
+    with Fuzzy Objective Function Algorithms", 1981; its usual exponent) takes a face to belong to each.
 
     Args:
         distances: float64 (B, C) of :meth:`ClassMeans.distances`.
 
     Returns:
         Each emotion's share float64 (B, C), rows summing to 1, and the winners int64 (B,): the nearest mean, at equal
-        distance that of the lower label; -1 where there is no mean at all.
+        distance that of the lower label; -1 where there is no mean at all, whose shares are zero.
     """
     here = np.isfinite(distances)
     far = np.where(here, distances, 0.0)
-    labels = np.where(here, np.arange(distances.shape[1]), -1)
-    scores = vote(far, labels, distances.shape[1])
-    return scores, decide(scores, far, labels)
+    mean = far.sum(axis=1, keepdims=True) / np.maximum(here.sum(axis=1, keepdims=True), 1)  # (B, 1)
+    voices = here / (far / np.where(mean > 0, mean, 1.0) + SOFTENING) ** 2
+    total = voices.sum(axis=1, keepdims=True)
+    winners: Codes = np.where(here, distances, np.inf).argmin(axis=1).astype(np.int64)
+    winners[~here.any(axis=1)] = -1
+    return voices / np.where(total > 0, total, 1.0), winners

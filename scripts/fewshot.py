@@ -88,7 +88,7 @@ def fewshot(
         console.print_json({**facts, "enrolled": [entry.to_json() for entry in enrolled]})
     else:
         _tell(task, scores, names, against_gallery)
-        _tell_enrolled(enrolled)
+        _tell_enrolled(task, enrolled)
 
 
 def _check(heads: List[str], neighbors: Optional[int]) -> None:
@@ -162,13 +162,11 @@ def _tell(task: Any, scores: List[Any], heads: List[str], against_gallery: bool)
 
 def _tell_gallery(task: Any, scores: List[Any], heads: List[str]) -> None:
     from eval.heads import TITLES
-    from galleries.voting import MEAN
 
     known = [task.pool.emotions[label] for label in task.pool.classes]
     known = [emotion for emotion in known if emotion in task.gallery.emotions]
-    size, k = len(task.gallery), min(task.gallery_neighbors, len(task.gallery))
-    how = "by means" if task.gallery.weights == MEAN else f"k = {k}"
-    whose = f"the tower's own gallery knows ({size:,} references, {how})"
+    how = _how(task, min(task.gallery_neighbors, len(task.gallery)))
+    whose = f"the tower's own gallery knows ({len(task.gallery):,} references, {how})"
     rows = [
         [f"{score.n_shot}", _cell(score.gallery), *(_cell(score.heads[head].shared) for head in heads)]
         for score in scores
@@ -177,7 +175,14 @@ def _tell_gallery(task: Any, scores: List[Any], heads: List[str]) -> None:
     console.table(title, ["shots", "own gallery", *(TITLES[head] for head in heads)], rows)
 
 
-def _tell_enrolled(enrolled: List[Any]) -> None:
+def _how(task: Any, k: int) -> str:
+    """How the tower's own gallery votes, in words."""
+    from galleries.voting import MEAN
+
+    return "by means" if task.gallery.weights == MEAN else f"k = {k}"
+
+
+def _tell_enrolled(task: Any, enrolled: List[Any]) -> None:
     if not enrolled:
         return
     first, rows = enrolled[0], []
@@ -186,11 +191,13 @@ def _tell_enrolled(enrolled: List[Any]) -> None:
         known, drawn = score.known or {}, score.drawn or {}
         if score is first:
             rows.append(["0", "", "-", _cell(known.get("before")), "-"])
-        for way, counted in (("plain", "as it is"), ("emphasised", f"{score.factor.mean:.1f} times nearer")):
+        ways = [("plain", "as it is"), ("emphasised", f"{score.factor.mean:.1f} times nearer")]
+        for way, counted in ways if any(one.factor.mean > 1 for one in enrolled) else ways[:1]:
             cells = (score.recall[way], known.get(way), drawn.get(way))
             rows.append([f"{score.n_shot}", counted, *(_cell(cell) for cell in cells)])
     console.table(
-        f"shots of {new} added to the tower's own gallery ({first.n_references:,} references, k = {first.n_neighbors}) "
+        f"shots of {new} added to the tower's own gallery ({first.n_references:,} references, "
+        f"{_how(task, first.n_neighbors)}) "
         f"as emotions gallery add does; chance {console.percent(first.chance)}",
         ["shots", "counted", f"{new} right", "others right", f"others called {new}"],
         rows,

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from made_galleries import full, same, scattered, small
 
 from galleries.calibration import Calibration, calibrate, decisions
+from galleries.class_means import vote_of_means
 from galleries.emphasis import fit_emphasis, is_rare, usual_share
 from galleries.errors import ConfigError, EncoderMismatch, GalleryError
 from galleries.gallery import Gallery
@@ -76,7 +77,7 @@ def test_every_emotion_is_as_near_as_the_mean_of_its_references(seed: int, metri
     expected = [slowly(gallery, query.astype(np.float64), list(range(30))) for query in queries]
     assert far == pytest.approx(np.array(expected), abs=1e-6)
     shares = gallery.predict_proba(queries, weights="mean")
-    voices = [[1 / (gap / (sum(row) / 3) + 0.1) for gap in row] for row in expected]
+    voices = [[1 / (gap / (sum(row) / 3) + 0.1) ** 2 for gap in row] for row in expected]
     assert shares == pytest.approx(np.array([[v / sum(row) for v in row] for row in voices]), abs=1e-5)
     said = gallery.predict(queries, weights="mean")
     assert said == [gallery.emotions[int(np.argmin(row))] for row in far]
@@ -273,3 +274,13 @@ def test_a_calibration_tells_how_right_the_means_are() -> None:
     told = np.array([decision.confidence for decision in found])
     assert told.mean() == pytest.approx(right.mean(), abs=0.01)
     assert gallery.classify(asked.vectors[:3])[0].decision == found[0]
+
+
+def test_means_that_are_equally_far_or_absent() -> None:
+    far = np.array([[0.0, 0.0, 0.0], [0.5, 0.2, 0.2], [np.inf, 1.0, 3.0], [np.inf] * 3])
+    shares, winners = vote_of_means(far)
+    assert winners.tolist() == [0, 1, 1, -1]
+    assert shares[0] == pytest.approx([1 / 3] * 3)
+    assert shares[1, 1] == shares[1, 2] > shares[1, 0] > 0
+    assert shares[2] == pytest.approx([0, 1.6**2 / (1.6**2 + 0.6**2), 0.6**2 / (1.6**2 + 0.6**2)])
+    assert shares[3].tolist() == [0, 0, 0]
