@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from eval.held_out import HeldOut
 from eval.novelty import DetectionScore, score_detection
-from galleries.calibration import calibration_error, decisions
+from galleries.calibration import decisions
 from galleries.gallery import Gallery
+from galleries.reliability import calibration_error
 
 COVERAGES = (1.0, 0.8, 0.5)
 """Shares of the answers that are kept, the surest ones."""

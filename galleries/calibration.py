@@ -3,7 +3,8 @@
 Split conformal prediction (Vovk, Gammerman and Shafer, "Algorithmic Learning in a Random World", 2005), one threshold
 an emotion, with the nearest-neighbour score of Papadopoulos, Vovk and Gammerman ("Regression Conformal Prediction with
 Nearest Neighbours", 2011): how far the emotion's references are, against those of the nearest other emotion. Of faces
-drawn like those it was fitted on, at most the share ``error`` of each emotion gets a set that lacks it.
+drawn like those it was fitted on, at most the share ``error`` of each emotion gets a set that lacks it. Where means
+vote (:mod:`galleries.class_means`) the distances are those to the emotions' means.
 """
 
 from __future__ import annotations
@@ -19,15 +20,14 @@ from numpy.typing import NDArray
 from galleries.errors import DataError, GalleryError
 from galleries.evidence import Decision
 from galleries.records import read_record
-from galleries.voting import WAYS
+from galleries.reliability import calibration_error, isotonic
+from galleries.voting import MEAN, WAYS, voters_of
 
 if TYPE_CHECKING:
     from galleries.gallery import Gallery
 
 NEAREST = 5
 """References of each emotion whose mean distance counts."""
-
-ECE_BINS = 15
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,10 @@ class Calibration:
         error: Share of each emotion's faces whose set may lack it, and of all faces that may be called unknown for
             their distance; 0-1.
         thresholds: Emotion to its largest accepted score, 0-1.
-        distance: Largest accepted mean distance to the nearest references, in the gallery's metric.
+        distance: Largest accepted mean distance to the nearest references, or to the nearest mean, in the gallery's
+            metric.
         n_neighbors: k of the vote whose winner's probability is told.
-        weights: How that vote is weighed.
+        weights: How that vote is weighed, one of :data:`galleries.voting.WAYS`.
         knots: (``confidence_by``, probability of being right), both rising, 0-1.
         faces: Faces it was fitted on.
         size: References the gallery held.
@@ -85,8 +86,8 @@ class Calibration:
         return (json.dumps(self.to_json(), indent=1) + "\n").encode()
 
     @classmethod
-    def decode(cls, data: bytes) -> Calibration:
-        """Read :meth:`encode` back, checked.
+    def decode(cls, data: bytes, voters: Optional[str] = None) -> Calibration:
+        """Read :meth:`encode` back, checked; ``voters`` is who must vote in it, as ``voting.voters_of`` says.
 
         Raises:
             GalleryError: It is no calibration.
@@ -102,6 +103,7 @@ class Calibration:
                 and (np.diff(knots, axis=0) >= 0).all()
                 and made.n_neighbors >= 1
                 and made.weights in WAYS
+                and voters in (None, voters_of(made.weights))
                 and made.confidence_by in ("distances", "vote")
             )
             if not (made.thresholds and in_range):
@@ -116,7 +118,7 @@ def conformal_scores(distances: NDArray[np.float64]) -> NDArray[np.float64]:
     """How little each emotion fits: its distance against that of the nearest other one.
 
     Args:
-        distances: float64 (B, C) of :meth:`galleries.gallery.Gallery.mean_distances`, C ≥ 2.
+        distances: float64 (B, C) of :meth:`galleries.gallery.Gallery.mean_distances` or ``distances_to_means``, C ≥ 2.
 
     Returns:
         float64 (B, C), 0-1: below one half for the nearest emotion, above for all others.
@@ -170,11 +172,11 @@ def calibrate(
             f"Too few faces of {', '.join(few)}: an error of {error:g} needs {needed} of each emotion; give more faces "
             "or a larger error."
         )
-    distances = gallery.mean_distances(vectors, NEAREST)
+    way = gallery.way(weights)
+    distances = _distances(gallery, vectors, way)
     scores = conformal_scores(distances / _factors(gallery))
     own = scores[np.arange(len(labels)), labels]
     thresholds = {name: conformal_quantile(own[labels == label], error) for name, label in places.items()}
-    way = gallery.way(weights)
     shares = gallery.predict_proba(vectors, n_neighbors, way)
     right = shares.argmax(axis=1) == labels
     clear = _clearness(shares, scores)
@@ -207,25 +209,29 @@ def conformal_quantile(scores: NDArray[np.float64], error: float) -> float:
 
 
 def decisions(
-    gallery: Gallery, vectors: NDArray[np.float32], shares: Optional[NDArray[np.float64]] = None
+    gallery: Gallery,
+    vectors: NDArray[np.float32],
+    shares: Optional[NDArray[np.float64]] = None,
+    weights: Optional[str] = None,
 ) -> List[Decision]:
     """What may be said of faces, by the gallery's calibration.
 
     The emotions and the unknown rest on distances to the references of each emotion, so they are the same whatever
-    vote they stand beside; the confidence is of the winner of the vote that was calibrated.
+    neighbours vote beside them; the confidence is of the winner of the vote that was calibrated.
 
     Args:
-        gallery: One with a calibration.
+        gallery: One with a calibration of that vote.
         vectors: float32 (B, D).
         shares: float64 (B, C), their vote, if it was taken as :meth:`Calibration.vote_of` says; None takes it.
+        weights: The vote they stand beside; None for the gallery's own.
 
     Raises:
         GalleryError: The gallery is not calibrated.
     """
-    fitted: Optional[Calibration] = gallery.calibration
+    fitted: Optional[Calibration] = gallery.calibration_of(weights)
     if fitted is None:
         raise GalleryError("The gallery is not calibrated; do so with: emotions gallery calibrate.")
-    distances = gallery.mean_distances(vectors, NEAREST)
+    distances = _distances(gallery, vectors, fitted.weights)
     scores = conformal_scores(distances / _factors(gallery))
     loosest = max(fitted.thresholds.values())
     limits = np.array([fitted.thresholds.get(name, loosest) for name in gallery.emotions])
@@ -238,6 +244,13 @@ def decisions(
         kept, unknown, why = _decide(gallery.emotions, distances[i], scores[i], limits, fitted.distance)
         found.append(Decision(kept, unknown, probability, why, winner))
     return found
+
+
+def _distances(gallery: Gallery, vectors: NDArray[np.float32], way: str) -> NDArray[np.float64]:
+    """How far faces are from each emotion as they are, float64 (B, C): from its nearest references, or their mean."""
+    if way == MEAN:
+        return gallery.distances_to_means(vectors, emphasis={})
+    return gallery.mean_distances(vectors, NEAREST)
 
 
 def _factors(gallery: Gallery) -> NDArray[np.float64]:
@@ -263,32 +276,3 @@ def _decide(
     if len(kept) == 1:
         return kept, False, "all other emotions are ruled out"
     return kept, False, f"{len(kept)} emotions cannot be told apart here"
-
-
-def isotonic(values: NDArray[np.float64], right: NDArray[np.bool_]) -> Tuple[Tuple[float, float], ...]:
-    """The rising curve nearest to the outcomes, by pooling adjacent violators (Zadrozny and Elkan, 2002).
-
-    Args:
-        values: float64 (N,), at least one.
-        right: bool (N,).
-
-    Returns:
-        (value, share right) knots, both rising.
-    """
-    order = np.argsort(values, kind="stable")
-    blocks: List[List[float]] = []  # lowest value, highest value, sum of outcomes, count
-    for value, outcome in zip(values[order].tolist(), right[order].tolist()):
-        blocks.append([value, value, float(outcome), 1.0])
-        while len(blocks) > 1 and blocks[-2][2] / blocks[-2][3] >= blocks[-1][2] / blocks[-1][3]:
-            last = blocks.pop()
-            before = blocks[-1]
-            blocks[-1] = [before[0], last[1], before[2] + last[2], before[3] + last[3]]
-    knots = [(edge, block[2] / block[3]) for block in blocks for edge in (block[0], block[1])]
-    return tuple(dict.fromkeys(knots))
-
-
-def calibration_error(confidence: NDArray[np.float64], right: NDArray[np.bool_], bins: int = ECE_BINS) -> float:
-    """Expected calibration error (Naeini, Cooper and Hauskrecht, 2015): mean gap of confidence and accuracy, 0-1."""
-    place = np.minimum((confidence * bins).astype(int), bins - 1)
-    gaps = [abs(confidence[place == b].sum() - right[place == b].sum()) for b in range(bins)]
-    return float(sum(gaps) / len(right))

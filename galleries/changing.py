@@ -19,7 +19,7 @@ from galleries.opinions import Votes
 from galleries.references import Column, columns
 from galleries.vectors import Vectors
 from galleries.vocabulary import canonical
-from galleries.voting import check_way
+from galleries.voting import check_way, voters_of
 
 
 class ChangingCollection(Collection):
@@ -182,8 +182,13 @@ class ChangingCollection(Collection):
         self.weights = check_way(weights)
         self._changes.append(Change("vote", {}, f"by {weights}"))
 
+    @property
+    def calibration(self) -> Optional[Calibration]:
+        """That of the gallery's own vote, or None."""
+        return self.calibrations.get(voters_of(self.weights))
+
     def set_calibration(self, calibration: Calibration) -> None:
-        """Keep a calibration with the gallery; its answers then say what cannot be told.
+        """Keep a calibration with the gallery; answers by the vote that it is of then say what cannot be told.
 
         Raises:
             GalleryError: It knows an emotion that the gallery does not hold.
@@ -191,7 +196,7 @@ class ChangingCollection(Collection):
         strangers = sorted(set(calibration.thresholds) - set(self.emotions))
         if strangers:
             raise GalleryError(f"The calibration knows {', '.join(strangers)}, which the gallery does not hold.")
-        self.calibration = calibration
+        self.calibrations[voters_of(calibration.weights)] = calibration
         self._changes.append(Change("calibrate", {}, f"{calibration.faces} faces, error {calibration.error:g}"))
 
 

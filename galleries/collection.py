@@ -29,7 +29,7 @@ from galleries.recall import Recall, measure_recall
 from galleries.references import Column, References, columns
 from galleries.tower_card import TowerCard, TowerIdentity, check_width
 from galleries.vectors import Vectors
-from galleries.voting import WEIGHTS
+from galleries.voting import WEIGHTS, voters_of
 
 C = TypeVar("C", bound="Collection")
 
@@ -48,7 +48,8 @@ class Collection:
         thumbnails: uint8 (N, h, w) or (N, h, w, 3), or None.
         tower_onnx: The tower's ONNX file as bytes, or None; see :meth:`attach_tower`.
         log: What each save changed, the oldest first.
-        calibration: When to say unknown, or None; it stays when references change, for the faces it was fitted on.
+        calibrations: When to say unknown, by who votes: ``"neighbours"`` or ``"means"``; they stay when references
+            change, for the faces they were fitted on.
         emphasis: How many times nearer the references of some emotions count, above 1; see :mod:`galleries.emphasis`.
         recall: How often an approximate index finds the nearest, as last measured, or None.
         typical: Whether most of its references are the most typical ones of a larger gallery.
@@ -71,7 +72,7 @@ class Collection:
         self.thumbnails = thumbnails
         self.tower_onnx = tower_onnx
         self.log: Tuple[LogEntry, ...] = ()
-        self.calibration: Optional[Calibration] = None
+        self.calibrations: Dict[str, Calibration] = {}
         self.recall: Optional[Recall] = None
         self.emphasis: Dict[str, float] = {}
         self.typical = False
@@ -213,7 +214,8 @@ class Collection:
         header["subjects"] = len(self.references.people())
         header["thumbnails"] = None if self.thumbnails is None else list(self.thumbnails.shape[1:])
         header["carries_tower"] = self.tower_onnx is not None
-        header["calibration"] = None if self.calibration is None else self.calibration.to_json()
+        calibration = self.calibrations.get(voters_of(self.weights))
+        header["calibration"] = None if calibration is None else calibration.to_json()
         return header
 
     def _describe(self) -> Description:

@@ -114,7 +114,7 @@ class Gallery(SearchableCollection):
             check_weight(personal_weight)
             near, places = self._index.nearest_to(vectors, n_neighbors)
             found = [self._prediction(near, near, places, way)]
-            return self._decided(vectors, found, n_neighbors, way)
+            return self._decided(vectors, found, way, n_neighbors)
         felt, distances, indices = self._voters(vectors, n_neighbors, fingerprint, subject, personal_weight)
         if subject is None:
             return self.explain(vectors, felt, indices, way)
@@ -126,7 +126,7 @@ class Gallery(SearchableCollection):
             votes = self.answers(vectors, felt, indices, way)
             own = np.isin(indices, self.own_references(subject).places)  # (B, k)
             shares = vote(felt, own.astype(np.int64), 2, way)[:, 1]
-        found = self._decided(vectors, self._predictions(votes, distances, indices, way))
+        found = self._decided(vectors, self._predictions(votes, distances, indices, way), way)
         usual = self.predict(vectors, n_neighbors, way)
         for said, is_own, share, plain in zip(found, own, shares.tolist(), usual):
             outvoted = None if plain == said.emotion else plain
@@ -152,19 +152,21 @@ class Gallery(SearchableCollection):
             found = [self._prediction(distances[0].tolist(), plain[0].tolist(), indices[0].tolist(), way)]
         else:
             found = self._predictions(self.answers(vectors, distances, indices, way), plain, indices, way)
-        return self._decided(vectors, found, indices.shape[1], way)
+        return self._decided(vectors, found, way, indices.shape[1])
 
     def _decided(
-        self, vectors: Vectors, found: List[Prediction], n_neighbors: int = 0, weights: str = ""
+        self, vectors: Vectors, found: List[Prediction], weights: str, n_neighbors: int = 0
     ) -> List[Prediction]:
         """Predictions of these vectors, each with the calibration's decision if there is one.
 
-        A vote of ``n_neighbors`` with these weights is not taken again if it is the one that was calibrated.
+        A vote of ``n_neighbors`` that prefers nobody (0 for another one) is not taken again if it was calibrated.
         """
-        if self.calibration is not None:
-            is_that_vote = self.calibration.vote_of(len(self)) == (n_neighbors, weights)
+        calibration = self.calibration_of(weights)
+        if calibration is not None:
+            n_voting, calibrated = calibration.vote_of(len(self))
+            is_that_vote = n_neighbors > 0 and calibrated == weights and (weights == MEAN or n_voting == n_neighbors)
             shares = np.array([list(said.scores.values()) for said in found]) if is_that_vote and found else None
-            for said, decision in zip(found, decisions(self, vectors, shares)):
+            for said, decision in zip(found, decisions(self, vectors, shares, weights)):
                 said.decision = decision
         return found
 

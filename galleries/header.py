@@ -15,10 +15,11 @@ HEADER = "gallery.json"
 FORMAT = "siamese-emotions gallery"
 READABLE = (1, 2, 3, 4, 5, 6)
 """Format versions that are read; 1 had no log, 2 neither vectors.npy nor dead vectors, 3 no emphasis, 4 no
-divided votes, 5 no way to vote of its own."""
+divided votes, 5 no way to vote of its own and no calibration of means."""
 
 PAYLOAD: Tuple[str, ...] = (
     "index.faiss", "references.jsonl", "vectors.npy", "thumbnails.npy", "tower.onnx", "log.jsonl", "calibration.json",
+    "calibration-means.json",
 )  # fmt: skip
 """The files a gallery may have beside its header."""
 
@@ -40,7 +41,7 @@ def version_of(described: Mapping[str, Any], names: Iterable[str]) -> int:
         described: What the header says of the gallery.
         names: Its files.
     """
-    if described.get("weights"):
+    if described.get("weights") or "calibration-means.json" in names:
         return 6
     if described.get("divided"):
         return 5

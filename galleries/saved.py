@@ -24,6 +24,9 @@ from galleries.storage import read_state, undo_state, write_state
 
 S = TypeVar("S", bound="SavedCollection")
 
+_CALIBRATIONS = {"neighbours": "calibration.json", "means": "calibration-means.json"}
+"""The file of each calibration, by who votes."""
+
 
 class SavedCollection(ChangingCollection):
     """A collection that can be kept in a folder; see :mod:`galleries.storage` for how."""
@@ -49,8 +52,8 @@ class SavedCollection(ChangingCollection):
             files["thumbnails.npy"] = encode_thumbnails(self.thumbnails)
         if self.tower_onnx is not None:
             files["tower.onnx"] = self.tower_onnx
-        if self.calibration is not None:
-            files["calibration.json"] = self.calibration.encode()
+        for voters, calibration in self.calibrations.items():
+            files[_CALIBRATIONS[voters]] = calibration.encode()
         log = (*self.log, new_entry(self._changes, len(self)))
         files["log.jsonl"] = encode_log(log)
         place = folder.absolute()
@@ -108,9 +111,10 @@ class SavedCollection(ChangingCollection):
         gallery._set_emphasis(header.emphasis)
         gallery.typical, gallery.weights = header.typical, header.weights
         gallery.log = tuple(decode_log(_whole(files, "log.jsonl")))
-        calibration = _whole(files, "calibration.json")
-        if calibration is not None:
-            gallery.calibration = Calibration.decode(calibration)
+        for voters, name in _CALIBRATIONS.items():
+            data = _whole(files, name)
+            if data is not None:
+                gallery.calibrations[voters] = Calibration.decode(data, voters)
         if gallery._describe() != header or index.dim != header.tower.embedding_dim:
             raise GalleryError(f"{folder}/gallery.json does not describe its own files; build the gallery anew.")
         gallery._origin = (folder.absolute(), state)

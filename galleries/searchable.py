@@ -7,6 +7,7 @@ from typing import Mapping, Optional, Tuple
 import numpy as np
 from numpy.typing import NDArray
 
+from galleries.calibration import Calibration
 from galleries.class_means import vote_of_means
 from galleries.errors import GalleryError
 from galleries.felt import Nearer, nearest_felt
@@ -14,7 +15,7 @@ from galleries.index import VectorIndex
 from galleries.left_out import Progress, nearest_outside
 from galleries.saved import SavedCollection
 from galleries.vectors import Vectors, check_k, usable
-from galleries.voting import MEAN, check_way, decide, vote
+from galleries.voting import MEAN, check_way, decide, vote, voters_of
 
 DEFAULT_NEIGHBORS = 5
 """Neighbours that vote unless told otherwise, as in scikit-learn's classifier."""
@@ -146,6 +147,14 @@ class SearchableCollection(SavedCollection):
         if way != MEAN:
             return distances, found, self.winners(distances, found, way)
         return distances, found, vote_of_means(self.distances_to_means(vectors, own=own, groups=groups))[1]
+
+    def calibration_of(self, weights: Optional[str] = None) -> Optional[Calibration]:
+        """The calibration of a vote, None for the gallery's own; or None.
+
+        Raises:
+            ConfigError: Unknown ``weights``.
+        """
+        return self.calibrations.get(voters_of(self.way(weights)))
 
     def way(self, weights: Optional[str]) -> str:
         """How to vote: as asked for, or by None as the gallery does.

@@ -179,6 +179,11 @@ def check_way(weights: str) -> str:
     return weights
 
 
+def voters_of(weights: str) -> str:
+    """Who votes in a way of :data:`WAYS`: ``"neighbours"`` or ``"means"``."""
+    return "means" if weights == MEAN else "neighbours"
+
+
 def numpy_sum(values: Sequence[float]) -> float:
     """The sum as numpy has it: one after the other if there are fewer than 8."""
     if len(values) >= 8:

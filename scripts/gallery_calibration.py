@@ -9,10 +9,11 @@ import numpy as np
 
 from emotions_cli import console
 from emotions_cli.evaluation import open_test
-from galleries.calibration import calibrate, calibration_error, decisions
+from galleries.calibration import calibrate, decisions
 from galleries.errors import ConfigError
 from galleries.evidence import Decision
 from galleries.gallery import Gallery
+from galleries.reliability import calibration_error
 from siamese.enrolling import encode_rows
 
 PARTS = ("val", "test", "train", "all")

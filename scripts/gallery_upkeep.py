@@ -166,7 +166,7 @@ def merge(
         raise ConfigError(f"Only {galleries[0]} was named; name two galleries or more.")
     console.fresh_folder(out, "gallery")
     held = Gallery.load(galleries[0])
-    held.calibration = None  # it was fitted for the first one alone
+    held.calibrations.clear()  # they were fitted for the first one alone
     news = [len(held.merge(Gallery.load(path))) for path in galleries[1:]]
     held.save(out)
     added = ", ".join(f"{count} of {path}" for count, path in zip(news, galleries[1:]))

@@ -42,8 +42,11 @@ def vote(
         held.vote_by(way)
         held.save(gallery)
         tell(held, gallery, json)
-        if held.calibration is not None:
-            console.warn(f"{gallery} was calibrated for another vote; fit it anew with: emotions gallery calibrate")
+        if held.calibrations and held.calibration is None:
+            console.warn(
+                f"{gallery} is calibrated for another vote, so it says neither unknown nor how probably it is right; "
+                "fit this one with: emotions gallery calibrate"
+            )
         return
     with console.bar("asking its own references"):
         found = try_votes(held, neighbors, seed)

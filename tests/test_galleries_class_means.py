@@ -274,6 +274,62 @@ def test_a_calibration_tells_how_right_the_means_are() -> None:
     told = np.array([decision.confidence for decision in found])
     assert told.mean() == pytest.approx(right.mean(), abs=0.01)
     assert gallery.classify(asked.vectors[:3])[0].decision == found[0]
+    assert gallery.classify(asked.vectors[:1])[0].decision == found[0]
+    fresh = scattered(9, 3000)
+    held = [name in said.emotions for name, said in zip(fresh.references.emotions(), decisions(gallery, fresh.vectors))]
+    assert np.mean(held) == pytest.approx(0.9, abs=0.03)
+    far = gallery.distances_to_means(fresh.vectors)
+    beyond = far.min(axis=1) > fitted.distance
+    assert [said.unknown for said in decisions(gallery, fresh.vectors)] == [
+        bool(is_far) or not said.emotions for is_far, said in zip(beyond, decisions(gallery, fresh.vectors))
+    ]
+
+
+def test_each_vote_has_its_own_calibration(tmp_path: Path) -> None:
+    gallery = scattered(0, 300)
+    asked = scattered(5, 600)
+    truth = asked.references.emotions()
+    by_neighbours = calibrate(gallery, asked.vectors, truth, 0.1, 5)
+    gallery.set_calibration(by_neighbours)
+    gallery.save(tmp_path)
+    assert json.loads((tmp_path / "gallery.json").read_text())["version"] == 2
+    assert gallery.classify(asked.vectors[:2], weights="mean")[0].decision is None
+    with pytest.raises(GalleryError, match="not calibrated"):
+        decisions(gallery, asked.vectors, weights="mean")
+    by_means = calibrate(gallery, asked.vectors, truth, 0.1, 5, "mean")
+    gallery.set_calibration(by_means)
+    assert gallery.calibration == by_neighbours
+    gallery.save(tmp_path)
+    assert json.loads((tmp_path / "gallery.json").read_text())["version"] == 6
+    held = Gallery.load(tmp_path)
+    assert held.calibrations == {"neighbours": by_neighbours, "means": by_means}
+    assert held.calibration_of("majority") == held.calibration_of() == by_neighbours
+    assert held.calibration_of("mean") == by_means
+    said = held.classify(asked.vectors, weights="mean")
+    assert [answer.decision for answer in said] == decisions(held, asked.vectors, weights="mean")
+    held.vote_by("mean")
+    assert held.calibration == by_means
+    assert held.info()["calibration"]["weights"] == "mean"
+    (tmp_path / "calibration-means.json").write_bytes(by_neighbours.encode())
+    with pytest.raises(GalleryError):
+        Gallery.load(tmp_path)
+    with pytest.raises(GalleryError, match="is no calibration"):
+        Calibration.decode(by_neighbours.encode(), "means")
+    with pytest.raises(GalleryError, match="is no calibration"):
+        Calibration.decode(by_means.encode(), "neighbours")
+
+
+def test_an_emotion_added_later_is_among_those_that_cannot_be_ruled_out() -> None:
+    gallery = scattered(0, 300)
+    asked = scattered(5, 600)
+    gallery.vote_by("mean")
+    gallery.set_calibration(calibrate(gallery, asked.vectors, asked.references.emotions(), 0.1))
+    rng = np.random.default_rng(3)
+    new = (np.eye(4, 6)[[3] * 40] + rng.normal(0, 0.4, (40, 6))).astype(np.float32)
+    gallery.add(new[:5], ["boredom"] * 5, subjects=["S9"] * 5)
+    said = gallery.classify(new[5:])
+    assert np.mean([answer.emotion == "boredom" for answer in said]) > 0.8
+    assert np.mean([answer.decision is not None and "boredom" in answer.decision.emotions for answer in said]) > 0.8
 
 
 def test_means_that_are_equally_far_or_absent() -> None:

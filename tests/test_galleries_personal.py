@@ -196,7 +196,7 @@ def test_what_a_calibration_promises_of_people_with_references_of_their_own() ->
                 tower=card,
                 metric="euclidean",
             )
-            gallery.calibration = fitted
+            gallery.set_calibration(fitted)
             found = decisions(gallery, faces[asked])
             covered[what] += [name in said.emotions for name, said in zip(names[truth[asked]], found)]
     share = {what: float(np.mean(held)) for what, held in covered.items()}

@@ -69,11 +69,17 @@ def test_a_gallery_that_was_calibrated_for_another_vote(run: Run, own_run: Path)
     assert run("gallery", "calibrate", own_run, "--target-fpr", 0.5)[0] == 0
     code, _, err = run("gallery", "vote", own_run, "mean")
     assert code == 0
-    assert "was calibrated for another vote" in " ".join(err.split())
+    assert "is calibrated for another vote" in " ".join(err.split())
     assert run("gallery", "calibrate", own_run, "--target-fpr", 0.5)[0] == 0
     fitted = Gallery.load(own_run).calibration
     assert fitted is not None
     assert fitted.weights == "mean"
+    code, _, err = run("gallery", "vote", own_run, "distance")
+    assert code == 0
+    assert "another vote" not in err
+    held = Gallery.load(own_run)
+    assert held.calibration is not None
+    assert held.calibration.weights == "distance"
 
 
 def test_it_is_judged_as_it_votes(run: Run, own_run: Path, tmp_path: Path) -> None:
