@@ -13,9 +13,11 @@ from eval.few_shot import Mean
 from galleries.emphasis import fit_emphasis, is_rare, usual_share
 from galleries.errors import DataError
 from galleries.gallery import DEFAULT_NEIGHBORS, Gallery
+from galleries.voting import MEAN
 
-WAYS = ("plain", "emphasised")
-"""Every reference counts as it is, or the new emotion's as nearer (:mod:`galleries.emphasis`)."""
+WAYS = ("plain", "emphasised", "means")
+"""Every reference counts as it is, or the new emotion's as nearer (:mod:`galleries.emphasis`), or not neighbours vote
+but the mean of each emotion, as it is (:mod:`galleries.class_means`)."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ def score_enrolled(
     taken: Optional[float] = None,
     progress: Optional[Callable[[int, int], None]] = None,
 ) -> EnrolledScores:
-    """Add the shots of every episode's new emotions to a gallery, as ``emotions gallery add`` does, and ask it.
+    """Add the shots of every episode's new emotions to a gallery, as ``emotions gallery add`` can, and ask it.
 
     Args:
         gallery: What stands; not changed, and searched exactly whatever its index.
@@ -99,6 +101,7 @@ def score_enrolled(
         said["before"][episode] = np.reshape(held.predict(asked, n_neighbors), shape)
         numbers = held.add(vectors[shots], names[pool.labels[shots]].tolist())
         said["plain"][episode] = np.reshape(held.predict(asked, n_neighbors), shape)
+        said["means"][episode] = np.reshape(held.predict(asked, n_neighbors, MEAN), shape)
         found = []
         for name in names[episodes.classes[episode][fresh]].tolist():
             found.append(fit_emphasis(held, name, n_neighbors, taken).factor if is_rare(held, name) else 1.0)

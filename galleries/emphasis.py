@@ -23,7 +23,7 @@ from galleries.voting import MEAN, decide, vote
 if TYPE_CHECKING:
     from galleries.gallery import Gallery
 
-TAKEN, TAKEN_OF_TYPICAL = 0.1, 0.01
+TAKEN, TAKEN_OF_TYPICAL = 0.1, 0.001
 """Share of the other emotions' references that an emphasised emotion may take, unless told otherwise.
 
 The most typical references of a larger gallery stand farther from it than faces do, and any reference stands farther

@@ -25,20 +25,29 @@ class VoteTrial:
         asked: How many references were asked.
         left_out: What each was asked without: ``"person"``, ``"film"``, or ``"reference"``, itself alone.
         accuracy: Way of voting to the share that was named rightly, 0-1.
-        balanced: The same with every emotion as heavy as the others.
-        best: The way with the highest ``balanced``; of equal ones the first.
+        recalls: Way of voting to each emotion's share that was named rightly, of emotions that could be asked.
     """
 
     n_neighbors: int
     asked: int
     left_out: str
     accuracy: Dict[str, float]
-    balanced: Dict[str, float]
-    best: str
+    recalls: Dict[str, Dict[str, float]]
+
+    @property
+    def balanced(self) -> Dict[str, float]:
+        """Way of voting to the share that was named rightly with every emotion as heavy as the others, 0-1."""
+        return {way: sum(found.values()) / len(found) for way, found in self.recalls.items()}
+
+    @property
+    def best(self) -> str:
+        """The way that is most right with every emotion as heavy; of equal ones the first."""
+        balanced = self.balanced
+        return max(balanced, key=lambda way: balanced[way])
 
     def to_json(self) -> Dict[str, Any]:
         """The trial as a plain dict."""
-        return asdict(self)
+        return {**asdict(self), "balanced": self.balanced, "best": self.best}
 
 
 def try_votes(gallery: Gallery, n_neighbors: int = DEFAULT_NEIGHBORS, seed: int = 0) -> VoteTrial:
@@ -65,14 +74,15 @@ def try_votes(gallery: Gallery, n_neighbors: int = DEFAULT_NEIGHBORS, seed: int 
             "No reference can be asked without those of its own person or film, as its emotion has no others or there "
             "is one emotion; add references of more people."
         )
-    truth, accuracy, balanced = gallery.labels[able], {}, {}
+    truth, accuracy, recalls = gallery.labels[able], {}, {}
     for way in WAYS:
         said = gallery.answers_outside(gallery.vectors[able], groups[able], groups, n_neighbors, way)[2]
         right = said == truth
         accuracy[way] = float(right.mean())
-        balanced[way] = float(np.mean([right[truth == label].mean() for label in np.unique(truth)]))
-    best = max(WAYS, key=lambda way: balanced[way])
-    return VoteTrial(min(n_neighbors, len(gallery)), len(able), left_out, accuracy, balanced, best)
+        recalls[way] = {
+            gallery.emotions[label]: float(right[truth == label].mean()) for label in np.unique(truth).tolist()
+        }
+    return VoteTrial(min(n_neighbors, len(gallery)), len(able), left_out, accuracy, recalls)
 
 
 def _groups(gallery: Gallery) -> Tuple[NDArray[np.int64], str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Tuple
 
 import typer
 
@@ -182,6 +182,16 @@ def _how(task: Any, k: int) -> str:
     return "by means" if task.gallery.weights == MEAN else f"k = {k}"
 
 
+def _ways(task: Any, score: Any) -> List[Tuple[str, str]]:
+    """How a new emotion's shots may count in the tower's own gallery, and that in words; the usual way last."""
+    from galleries.voting import MEAN
+
+    nearer = ("emphasised", f"{score.factor.mean:.1f} times nearer")
+    if task.gallery.weights == MEAN:
+        return [("plain", "as it is")] if score.factor.mean == 1 else [("plain", "as it is"), nearer]
+    return [("plain", "as it is"), nearer, ("means", "means vote")]
+
+
 def _tell_enrolled(task: Any, enrolled: List[Any]) -> None:
     if not enrolled:
         return
@@ -191,13 +201,12 @@ def _tell_enrolled(task: Any, enrolled: List[Any]) -> None:
         known, drawn = score.known or {}, score.drawn or {}
         if score is first:
             rows.append(["0", "", "-", _cell(known.get("before")), "-"])
-        ways = [("plain", "as it is"), ("emphasised", f"{score.factor.mean:.1f} times nearer")]
-        for way, counted in ways if any(one.factor.mean > 1 for one in enrolled) else ways[:1]:
+        for way, counted in _ways(task, score):
             cells = (score.recall[way], known.get(way), drawn.get(way))
             rows.append([f"{score.n_shot}", counted, *(_cell(cell) for cell in cells)])
     console.table(
         f"shots of {new} added to the tower's own gallery ({first.n_references:,} references, "
-        f"{_how(task, first.n_neighbors)}) "
+        f"{_how(task, first.n_neighbors)}), "
         f"as emotions gallery add does; chance {console.percent(first.chance)}",
         ["shots", "counted", f"{new} right", "others right", f"others called {new}"],
         rows,

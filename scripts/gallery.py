@@ -9,7 +9,7 @@ from typing import List, Optional
 import typer
 
 from emotions_cli import console, gallery_upkeep, gallery_voting
-from emotions_cli.gallery_facts import tell
+from emotions_cli.gallery_facts import tell, warn_uncalibrated
 from galleries.errors import ConfigError, GalleryError
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None, no_args_is_help=True)
@@ -116,19 +116,22 @@ def add(
     whole: bool = typer.Option(False, "--whole", help="Take each picture whole; look for no face."),
     taken: Optional[float] = typer.Option(
         None,
-        help="Share of the others' references that a new, rare emotion may take, by counting as nearer; 0: none. "
-        "[default: 0.1; 0.01 of typical ones, such as those that come along]",
+        help="Let a new, rare emotion count as nearer, as far as it takes this share of the others' references; 0: as "
+        "it is. [default: let means vote]",
     ),
     json: bool = typer.Option(False, "--json", help="Print what the gallery holds as JSON."),
 ) -> None:
     """Add pictures: of each the largest face, or the whole picture if it is no larger than a face.
 
-    Of a film frames with exactly one face are looked at; of the sharp ones those are added that differ most. A new
-    emotion with few references among many would never win a vote; see emotions gallery emphasise --help.
+    Of a film frames with exactly one face are looked at; of the sharp ones those are added that differ most.
+
+    A new emotion with few references among many is hardly ever among the nearest. So from then on not neighbours vote
+    but the mean of each emotion (emotions gallery vote --help), where that is about as right of the gallery's own
+    references. With --taken its references count as nearer instead (emotions gallery emphasise --help).
     """
     from emotions_cli.enrolment import read_faces, tell_skipped
     from emotions_cli.film_enrolment import read_film_faces
-    from emotions_cli.gallery_emphasis import emphasise_rare, told
+    from emotions_cli.gallery_emphasis import emphasise_rare, let_means_vote, told
     from emotions_cli.opening import open_recognizer
     from galleries.separation import separation
     from galleries.shipped import is_shipped
@@ -159,7 +162,9 @@ def add(
         read.vectors, read.emotions, sources=read.sources, subjects=people, sequences=films, thumbnails=read.thumbnails
     )
     names = sorted(set(held.labels_of(numbers)))
-    fitted = emphasise_rare(held, names, before, recognizer.n_neighbors, taken)
+    k = recognizer.n_neighbors
+    means = taken is None and let_means_vote(held, names, before, k)
+    fitted = [] if means else emphasise_rare(held, names, before, k, taken)
     held.save(gallery)
     found = [separation(held, name) for name in names]
     if json:
@@ -168,6 +173,12 @@ def add(
         console.print_json({**facts, "separation": [entry.to_json() for entry in found]})
     else:
         tell(held, gallery, json, f"Added {len(numbers)} references, numbers {numbers[0]} to {numbers[-1]}.")
+        if means:
+            console.out.print(
+                "Few references among many are hardly ever the nearest, so from now on the mean of each emotion votes "
+                f"(emotions gallery vote {gallery} distance: neighbours again; --taken: the few count as nearer).",
+                markup=False,
+            )
         for change in fitted:
             console.out.print(told(change), markup=False)
         for entry in found:
@@ -184,6 +195,7 @@ def add(
             f"{gallery} was calibrated before these were added, which promises less of the people on them; fit it anew "
             "with: emotions gallery calibrate"
         )
+    warn_uncalibrated(held, gallery)
 
 
 @app.command(epilog="Example:  emotions gallery remove faces 17 204   or   emotions gallery remove faces --subject Ana")

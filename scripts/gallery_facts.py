@@ -48,3 +48,12 @@ def tell(held: Gallery, folder: Path, json: bool, news: Optional[str] = None) ->
         console.warn(f"the {facts['index']} index misses many of the nearest; build with --index flat or hnsw.")
     if news is not None:
         console.out.print(news, markup=False)
+
+
+def warn_uncalibrated(held: Gallery, folder: Path) -> None:
+    """Warn of a gallery that is calibrated for another vote than its own."""
+    if held.calibrations and held.calibration is None:
+        console.warn(
+            f"{folder} is calibrated for another vote, so it says neither unknown nor how probably it is right; fit "
+            "this one with: emotions gallery calibrate"
+        )

@@ -8,7 +8,7 @@ from typing import Optional
 import typer
 
 from emotions_cli import console
-from emotions_cli.gallery_facts import tell
+from emotions_cli.gallery_facts import tell, warn_uncalibrated
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
@@ -42,11 +42,7 @@ def vote(
         held.vote_by(way)
         held.save(gallery)
         tell(held, gallery, json)
-        if held.calibrations and held.calibration is None:
-            console.warn(
-                f"{gallery} is calibrated for another vote, so it says neither unknown nor how probably it is right; "
-                "fit this one with: emotions gallery calibrate"
-            )
+        warn_uncalibrated(held, gallery)
         return
     with console.bar("asking its own references"):
         found = try_votes(held, neighbors, seed)
@@ -69,7 +65,8 @@ def emphasise(
     gallery: Path = typer.Argument(..., help="The gallery's folder."),
     emotion: str = typer.Argument(..., help="The emotion, as emotions gallery info names it."),
     taken: Optional[float] = typer.Option(
-        None, help="Share of the others' references that it may take. [default: 0.1; 0.01 of typical ones]"
+        None,
+        help="Share of the others' references that it may take. [default: 0.1; 0.001 of typical ones or means]",
     ),
     factor: Optional[float] = typer.Option(
         None, help="Instead of fitting it: how many times nearer, 1 (as it is) to 100."

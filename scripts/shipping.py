@@ -144,6 +144,7 @@ def _validate(
     from eval.held_out import held_out
     from galleries.calibration import calibrate
     from galleries.gallery import DEFAULT_NEIGHBORS
+    from galleries.voting import MEAN, WEIGHTS
     from siamese.enrolling import encode_rows
 
     truth = [dataset.emotions[int(label)] for label in dataset.labels[val]]
@@ -158,7 +159,8 @@ def _validate(
     with console.bar("and on disturbed pictures") as progress:
         disturbed = judge_disturbed(gallery, after[1], dataset, val, queries, votes, progress=progress)
     try:
-        gallery.set_calibration(calibrate(gallery, vectors, truth, ERROR, votes))
+        for way in (WEIGHTS[0], MEAN):  # means come to vote where an emotion is added
+            gallery.set_calibration(calibrate(gallery, vectors, truth, ERROR, votes, way))
     except GalleryError as error:
         console.warn(f"the gallery is not calibrated: {error}")
     return {

@@ -51,10 +51,11 @@ def test_against_galleries_built_one_by_one(metric: str, n_way: int) -> None:
         factor = fit_emphasis(fuller, "sadness", 5, 0.1).factor
         factors.append(factor)
         others = [i for i in range(n_way) if i != place]
-        for way, one in (("before", gallery), ("plain", fuller), ("emphasised", fuller)):
+        for way, one in (("before", gallery), ("plain", fuller), ("means", fuller), ("emphasised", fuller)):
             if way == "emphasised":
                 fuller.emphasise("sadness", factor)
-            said = [np.array(one.predict(vectors[asked[i]], 5)) for i in range(n_way)]
+            weights = "mean" if way == "means" else "distance"
+            said = [np.array(one.predict(vectors[asked[i]], 5, weights)) for i in range(n_way)]
             known[way].append(np.mean([(said[i] == NAMES[classes[i]]).mean() for i in others]))
             if way != "before":
                 recall[way].append((said[place] == "sadness").mean())

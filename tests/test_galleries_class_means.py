@@ -14,7 +14,7 @@ from made_galleries import full, same, scattered, small
 
 from galleries.calibration import Calibration, calibrate, decisions
 from galleries.class_means import vote_of_means
-from galleries.emphasis import fit_emphasis, is_rare, usual_share
+from galleries.emphasis import TAKEN_OF_TYPICAL, fit_emphasis, is_rare, usual_share
 from galleries.errors import ConfigError, EncoderMismatch, GalleryError
 from galleries.gallery import Gallery
 from galleries.header import header_checksum
@@ -246,7 +246,7 @@ def test_few_references_are_heard_without_being_emphasised() -> None:
     assert not is_rare(gallery, "boredom")
     heard = gallery.predict(asked).count("boredom")
     assert heard > 100
-    assert usual_share(gallery) == 0.01
+    assert usual_share(gallery) == TAKEN_OF_TYPICAL
     fitted = fit_emphasis(gallery, "boredom", 5, 0.3)
     assert fitted.asked == 800
     assert fitted.taken <= 0.3

@@ -41,6 +41,7 @@ def test_each_is_asked_without_its_own_group(by: str) -> None:
             said += other.predict(gallery.vectors[[row]], 3, way)
         right = np.array(said) == truth
         assert found.accuracy[way] == right.mean()
+        assert found.recalls[way] == {name: right[truth == name].mean() for name in NAMES}
         assert found.balanced[way] == pytest.approx(np.mean([right[truth == name].mean() for name in NAMES]))
     assert found.balanced[found.best] == max(found.balanced.values())
     assert found.to_json()["best"] == found.best

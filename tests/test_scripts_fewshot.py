@@ -108,11 +108,14 @@ def test_a_new_emotion_added_to_the_tower_s_own_gallery(run: Run, finished: Path
         assert entry["n_neighbors"] == 3
         assert entry["chance"] == pytest.approx(1 / 3)
         assert set(entry["recalls"]) == set(EMOTIONS)
-        assert set(entry["recall"]) == {"plain", "emphasised"}
+        assert set(entry["recall"]) == {"plain", "emphasised", "means"}
     code, out, err = run("fewshot", *asked)
     assert code == 0, err
     said = " ".join(out.split())
-    for wanted in ("shots of contempt added to the tower's own gallery", "as it is", "contempt right", "others right"):
+    for wanted in (
+        "shots of contempt added to the tower's own gallery", "as it is", "contempt right", "others right",
+        "means vote",
+    ):  # fmt: skip
         assert wanted in said
     assert "same queries" not in said  # that is --against-gallery
     assert facts_of(run, *asked[:-1])["enrolled"] == []

@@ -165,13 +165,13 @@ def test_changes_that_cannot_be_harm_nothing(built: Path, tmp_path: Path, run: R
 
 
 def test_a_rare_new_emotion_is_heard(place: Path, tmp_path: Path, run: Run) -> None:
-    """Two pictures among many: they count as nearer, unless it is not wanted, and both can be changed and undone."""
+    """Two pictures among many: they count as nearer as far as is wanted, and that can be changed and undone."""
     many, held = tmp_path / "many", tmp_path / "g"
     write_faces(many, {"angry": 30, "happy": 30}, seed=5)
     bored = write_faces(tmp_path / "shots", {"boredom": 2}, seed=6)
     built = run("gallery", "build", "--data", many, "--tower", place / "run", "--out", held, "--metric", "euclidean")
     assert built[0] == 0, built[2]
-    code, out, err = run("gallery", "add", held, bored, "--whole", "--json")
+    code, out, err = run("gallery", "add", held, bored, "--whole", "--taken", 0.1, "--json")
     assert code == 0, err
     facts = json.loads(out)
     (fitted,) = facts["emphasised"]
@@ -215,6 +215,33 @@ def test_a_rare_new_emotion_is_heard(place: Path, tmp_path: Path, run: Run) -> N
         assert code == 2
         the_error(err)
     assert Gallery.load(plain).info()["counts"]["boredom"] == 2
+
+
+def test_means_come_to_vote_where_a_rare_emotion_is_added(tmp_path: Path, run: Run) -> None:
+    held = tmp_path / "mine"
+    assert run("gallery", "copy", "pretrained", held)[0] == 0
+    size = len(Gallery.load(held))
+    bored = write_faces(tmp_path / "shots", {"boredom": 2}, seed=6)
+    code, out, err = run("gallery", "add", held, bored, "--whole")
+    assert code == 0, err
+    assert "from now on the mean of each emotion votes" in " ".join(out.split())
+    assert Gallery.load(held).weights == "mean"
+    assert Gallery.load(held).emphasis == {}
+    assert "vote, by mean" in run("gallery", "log", held)[1]
+    assert run("gallery", "undo", held)[0] == 0
+    assert (Gallery.load(held).weights, len(Gallery.load(held))) == ("distance", size)
+    facts = json.loads(run("gallery", "add", held, bored, "--whole", "--json")[1])
+    assert (facts["weights"], facts["emphasised"]) == ("mean", [])
+
+
+def test_an_emotion_with_as_many_references_changes_no_vote(place: Path, tmp_path: Path, run: Run) -> None:
+    many, held = tmp_path / "many", tmp_path / "g"
+    write_faces(many, {"angry": 30, "happy": 30}, seed=5)
+    assert run("gallery", "build", "--data", many, "--tower", place / "run", "--out", held)[0] == 0
+    more = write_faces(tmp_path / "more", {"boredom": 30}, seed=6)
+    out = run("gallery", "add", held, more, "--whole")[1]
+    assert "from now on" not in out
+    assert Gallery.load(held).weights == "distance"
 
 
 def test_query_many_with_json(place: Path, built: Path, run: Run) -> None:
