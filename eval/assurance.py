@@ -73,8 +73,8 @@ def judge_assurance(
         seed: Of the bootstrap, over people where they are known.
 
     Returns:
-        Of the share of the vote, and of the calibrated probability if the gallery is calibrated; without those whose
-        answers are all right, or all wrong.
+        Of the share of the vote, and of the calibrated probability if the gallery is calibrated for that vote's voters;
+        without those whose answers are all right, or all wrong.
     """
     fresh = np.flatnonzero(~queries.leaks)
     if not len(fresh):
@@ -84,8 +84,8 @@ def judge_assurance(
     shares = gallery.predict_proba(vectors, n_neighbors, weights)
     said = np.array(gallery.predict(vectors, n_neighbors, weights))
     told = [("share", shares.max(axis=1), said == truth)]
-    if gallery.calibration is not None:
-        found = decisions(gallery, vectors)
+    if gallery.calibration_of(weights) is not None:
+        found = decisions(gallery, vectors, weights=weights)
         confidence = np.array([decision.confidence for decision in found])
         told.append(("probability", confidence, np.array([decision.winner for decision in found]) == truth))
     return tuple(_judge(by, sure, right, groups, seed) for by, sure, right in told if right.any() and not right.all())

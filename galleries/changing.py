@@ -174,7 +174,7 @@ class ChangingCollection(Collection):
 
         Args:
             weights: One of :data:`galleries.voting.WAYS`. ``"mean"`` gives every emotion one voice, however few its
-                references are; nothing counts as nearer then, but for a person's own (:mod:`galleries.class_means`).
+                references are (:mod:`galleries.class_means`).
 
         Raises:
             ConfigError: It is none of them.

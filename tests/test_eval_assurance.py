@@ -56,13 +56,13 @@ def test_of_the_vote_and_of_the_calibrated_probability(seed: int, weights: Optio
     gallery = scattered(1, 80)
     queries = asked(seed, 70, np.arange(70) < 20, people)
     held = scattered(2, 120)
-    gallery.set_calibration(
-        calibrate(gallery, held.vectors, [reference.label for reference in held.references], 0.2, 3)
-    )
+    labels = [reference.label for reference in held.references]
+    for way in ("distance", "mean"):
+        gallery.set_calibration(calibrate(gallery, held.vectors, labels, 0.2, 3, way))
     told = judge_assurance(gallery, queries, 3, weights)
     assert [one.by for one in told] == ["share", "probability"]
     vectors, truth = queries.vectors[20:], np.array(queries.truth[20:])
-    found = decisions(gallery, vectors)
+    found = decisions(gallery, vectors, weights=weights)
     expected = [
         (
             gallery.predict_proba(vectors, 3, weights).max(axis=1),
@@ -83,6 +83,14 @@ def test_of_the_vote_and_of_the_calibrated_probability(seed: int, weights: Optio
         plain = one.to_json()
         assert plain["auroc"] == one.order.auroc
         assert plain["right_of_surest"][0] == [1.0, pytest.approx(right.mean())]
+
+
+def test_a_vote_that_is_not_calibrated_tells_no_probability() -> None:
+    gallery, held = scattered(1, 80), scattered(2, 120)
+    labels = [reference.label for reference in held.references]
+    gallery.set_calibration(calibrate(gallery, held.vectors, labels, 0.2, 3))
+    told = {way: [one.by for one in judge_assurance(gallery, asked(3, 40), 3, way)] for way in ("majority", "mean")}
+    assert told == {"majority": ["share", "probability"], "mean": ["share"]}
 
 
 def test_where_all_answers_are_right_there_is_nothing_to_order() -> None:
