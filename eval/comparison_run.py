@@ -29,7 +29,7 @@ from siamese.enrolling import encode_rows
 from siamese.export import export_onnx
 from siamese.history import HISTORY_FILE, read_history
 from siamese.progress import DivergedTraining
-from siamese.split_file import Split
+from siamese.split_file import Split, taught_by
 from siamese.towers import Tower, count_multiply_adds, count_parameters, make_tower
 from siamese.validation import knn_answers, reference_sample
 
@@ -200,7 +200,8 @@ def read_row(path: Path, tower: str, seed: int, contest: Contest) -> Optional[Ro
 def _test(contest: Contest, config: TrainingConfig, folder: Path, result: StageResult) -> Row:
     dataset, split = contest.dataset, contest.split
     best = load_checkpoint(folder)
-    export_onnx(best.tower, folder / TOWER_FILE, dataset.emotions, dataset.batch(split.val[:16], best.tower.input_spec))
+    faces = dataset.batch(split.val[:16], best.tower.input_spec)
+    export_onnx(best.tower, folder / TOWER_FILE, dataset.emotions, faces, taught_by(dataset, split))
     encoder = OnnxEncoder(folder / TOWER_FILE, threads=contest.threads)
     voters = contest.voters()
     references, queries = (encode_rows(dataset, rows, encoder) for rows in (voters, split.test))

@@ -58,9 +58,9 @@ class Evaluation:
         n_neighbors: How many voted; none of them by ``"mean"``.
         weights: How they were weighed, one of :data:`galleries.voting.WAYS`.
         whole: All queries.
-        without_leaks: Those of which the gallery knows nothing: no copy, person or film; None if that is all or none.
-        leaking: Whether it knows any.
-        known: How many it knows.
+        without_leaks: Those of which gallery and tower know nothing: no copy, person or film; None if all or none.
+        leaking: Whether they know any.
+        known: How many they know.
         leakage: What leaks, in words.
         by_others: The vote on all queries when each one's own person is left out of the references; None unless people
             stand on both sides.

@@ -9,8 +9,8 @@ from typing import Any, Callable, Optional, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from eval.crossing import Crossing, as_asked, cross, of_gallery
-from eval.leakage import crossing_sentences
+from eval.crossing import Crossing, as_asked, cross, of_dataset, of_gallery
+from eval.leakage import crossing_sentences, learned_sentences
 from eval.metrics import Scores, score
 from galleries.encoder import OnnxEncoder
 from galleries.errors import DataError
@@ -30,6 +30,8 @@ class HeldOut:
         people: People that stand in the gallery and among the queries, sorted; None where either does not name them.
         films: Films or bursts on both sides, sorted; None where unknown.
         subjects: Q people, or None.
+        learned: Which of them the tower has learned from, and by what; None where that is not known, or where the
+            gallery holds all that it has learned from.
     """
 
     vectors: NDArray[np.float32]
@@ -38,25 +40,32 @@ class HeldOut:
     people: Optional[tuple[str, ...]]
     films: Optional[tuple[str, ...]]
     subjects: Optional[tuple[str, ...]]
+    learned: Optional[Crossing] = None
 
     @property
     def seen(self) -> NDArray[np.bool_]:
-        """bool (Q,): the picture itself, or a copy, exact or near, stands in the gallery."""
-        return self.crossing.copies | self.crossing.near
+        """bool (Q,): the gallery holds the picture or a copy, exact or near, or the tower has learned from one."""
+        found = self.crossing.copies | self.crossing.near
+        return found if self.learned is None else found | self.learned.copies | self.learned.near
 
     @property
     def leaks(self) -> NDArray[np.bool_]:
-        """bool (Q,): the gallery knows the picture, a copy, its person or its film."""
-        return self.crossing.rows
+        """bool (Q,): gallery or tower know the picture, a copy, its person or its film."""
+        return self.crossing.rows if self.learned is None else self.crossing.rows | self.learned.rows
 
     @property
     def leaking(self) -> bool:
-        """Whether the gallery knows anything of what it is asked about."""
+        """Whether the gallery or its tower knows anything of what is asked about."""
         return bool(self.leaks.any())
 
     def sentences(self) -> list[str]:
         """What leaks, in words; what cannot be known is said too."""
-        return crossing_sentences(self.crossing, self.people, self.films)
+        said = crossing_sentences(self.crossing, self.people, self.films)
+        return said if self.learned is None else [*said, *learned_sentences(self.learned)]
+
+
+Learned = tuple[FaceDataset, NDArray[np.int64]]
+"""A data set, and int64 rows of it that a tower was trained on."""
 
 
 def held_out(
@@ -65,8 +74,9 @@ def held_out(
     dataset: FaceDataset,
     rows: NDArray[np.int64],
     progress: Optional[Callable[[int, int], None]] = None,
+    learned: Optional[Learned] = None,
 ) -> HeldOut:
-    """Encode the queries of a test and find out which of them the gallery knows.
+    """Encode the queries of a test and find out which of them the gallery knows, or its tower has learned from.
 
     Copies are found by the references' thumbnails, where the gallery has them; else only by the name of their source.
 
@@ -76,6 +86,8 @@ def held_out(
         dataset: Where the queries come from; its emotions all stand in the gallery.
         rows: int64 (Q,), which, at least one.
         progress: Called with (done, total).
+        learned: What the tower was trained on, as far as it is known. References with a thumbnail need not be among it,
+            and are not looked at twice.
 
     Raises:
         DataError: There are no queries.
@@ -85,8 +97,9 @@ def held_out(
     asked = as_asked(gallery, dataset, rows)
     with ThreadPoolExecutor(1) as beside:
         crossing = beside.submit(cross, of_gallery(gallery), asked)
+        lessons = beside.submit(_learned, gallery, dataset, rows, learned)
         vectors = encode_rows(dataset, rows, encoder, progress)
-        found = crossing.result()
+        found, of_tower = crossing.result(), lessons.result()
     return HeldOut(
         vectors,
         tuple(asked.emotions),
@@ -94,6 +107,23 @@ def held_out(
         _shared(asked.people, found.people),
         _shared(asked.films, found.films),
         None if asked.people is None else tuple(str(name) for name in asked.people),
+        of_tower,
+    )
+
+
+def _learned(
+    gallery: Gallery, dataset: FaceDataset, rows: NDArray[np.int64], learned: Optional[Learned]
+) -> Optional[Crossing]:
+    """The queries looked up among what the tower was trained on but the gallery does not show; None if that is all."""
+    if learned is None:
+        return None
+    source, taught = learned
+    shown = set() if gallery.thumbnails is None else set(gallery.references.sources())
+    taught = np.array([row for row in taught.tolist() if source.ids[row] not in shown], np.int64)
+    if not len(taught):
+        return None
+    return cross(
+        of_dataset(source, taught, source.digests(), near=True), of_dataset(dataset, rows, dataset.digests(), near=True)
     )
 
 

@@ -168,6 +168,22 @@ def crossing_sentences(
     return said
 
 
+def learned_sentences(found: Crossing) -> list[str]:
+    """What of a test its tower has learned from, in words.
+
+    Args:
+        found: Of the test's pictures, looked up among those that the tower was trained on.
+    """
+    exact, near = int(found.copies.sum()), int(found.near.sum())
+    said = [
+        f"The tower has learned from {exact} of the {len(found.copies)} pictures, or from exact copies of them, and "
+        f"from near copies of {near} more."
+    ]
+    if found.people is not None and found.people.any():
+        said.append(f"It has learned from other pictures of the people on {int(found.people.sum())} of them.")
+    return said
+
+
 def _named(
     column: Optional[tuple[str, ...]], rows: NDArray[np.int64], crosses: Optional[NDArray[np.bool_]]
 ) -> Optional[tuple[str, ...]]:

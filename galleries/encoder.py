@@ -13,9 +13,10 @@ from typing import Any, Dict, List, Optional, Protocol, Sequence, Union
 import numpy as np
 from numpy.typing import NDArray
 
-from galleries.errors import TowerError, first_line, shown
+from galleries.errors import DataError, TowerError, first_line, shown
 from galleries.providers import open_session, short_name
-from galleries.tower_card import TowerCard, TowerIdentity
+from galleries.records import read_record
+from galleries.tower_card import Taught, TowerCard, TowerIdentity
 
 CARD_KEY = "emotions.card"
 """Key of the ONNX custom metadata that holds a tower's card."""
@@ -44,6 +45,7 @@ class OnnxEncoder:
         embedding_dim: Length D of its vectors.
         metric: The distance its vectors are meant for, ``"cosine"`` or ``"euclidean"``.
         emotions: The emotions it was trained on, canonical names.
+        taught: What it was trained on, or None where its file does not tell.
         precision: ``"float32"``, ``"float16"`` or ``"int8"``: what its weights were stored as.
         threads: The CPU threads it was opened with; None if ONNX Runtime chose.
         model: The ONNX file's bytes, as a gallery stores them.
@@ -75,6 +77,7 @@ class OnnxEncoder:
         self.embedding_dim = identity.embedding_dim
         self.metric = str(card.get("metric", "cosine"))
         self.emotions = tuple(str(name) for name in card.get("emotions", ()))
+        self.taught = _taught(card, where)
         self.precision = str(card.get("precision", "float32"))
         self.threads = threads
         self._at_once = self._choose_batch()
@@ -192,3 +195,10 @@ def _read_card(session: Any, where: str) -> Dict[str, Any]:
     if card.get("metric", "cosine") not in ("cosine", "euclidean") or not isinstance(card.get("emotions", []), list):
         raise TowerError(f"{where} carries a card with a wrong metric or emotions; export the tower again.")
     return card
+
+
+def _taught(card: Dict[str, Any], where: str) -> Optional[Taught]:
+    try:
+        return read_record(Taught, card["taught"]) if "taught" in card else None
+    except DataError as error:
+        raise TowerError(f"{where} carries a damaged card ({error}); export the tower again.") from error

@@ -90,6 +90,25 @@ class TowerCard:
             ) from error
 
 
+@dataclass(frozen=True)
+class Taught:
+    """What a tower was trained on, as its file tells, so that a test can say which of its pictures the tower knows.
+
+    Attributes:
+        data: The data set's name.
+        split: How it was split, one of ``siamese.splits.METHODS``.
+        digest: That split's digest.
+    """
+
+    data: str
+    split: str
+    digest: str
+
+    def is_of(self, name: str) -> bool:
+        """Whether a data set of this name has those pictures: FER+'s labels leave those of FER-2013 the same."""
+        return self.data.split("+")[0] == name.split("+")[0]
+
+
 def check_width(vectors: Vectors, tower: TowerCard) -> None:
     """Refuse vectors that are not of a tower's length."""
     shape = vectors.shape if isinstance(vectors, np.ndarray) else np.shape(vectors)

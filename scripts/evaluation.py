@@ -17,7 +17,7 @@ from galleries.voting import MEAN
 
 if TYPE_CHECKING:
     from eval.disturbed import DisturbedScores
-    from eval.held_out import HeldOut
+    from eval.held_out import HeldOut, Learned
     from eval.neighbor_sweep import NeighborSweep
     from eval.similarity_mode import SimilarityScores
 
@@ -46,6 +46,7 @@ class GalleryTest:
         parts: Rows of ``"train"``, ``"val"``, ``"test"`` and ``"all"``.
         method: How the data set was split.
         n_neighbors: How many vote unless told otherwise.
+        learned: What the tower was trained on, as far as it is of this data and known.
     """
 
     path: Path
@@ -55,6 +56,7 @@ class GalleryTest:
     parts: Dict[str, np.ndarray]
     method: str
     n_neighbors: int
+    learned: Optional[Learned] = None
 
 
 def open_test(path: Path, tower: Optional[Path], options: Dict[str, Any]) -> GalleryTest:
@@ -82,11 +84,28 @@ def open_test(path: Path, tower: Optional[Path], options: Dict[str, Any]) -> Gal
     if split_by is None:
         split_by = str(kept) if of_run and kept.is_file() else "auto"
     split = find_split(dataset, split_by, options["ratios"], options["seed"])
+    learned = _learned(dataset, split, encoder)
     wanted = options["emotions"].split(",") if options["emotions"] else _shared(dataset, gallery, path)
     dataset, split = narrow(dataset, split, dataset.select(wanted).emotions)
     parts = {**split.parts(), "all": np.arange(len(dataset))}
     k = DEFAULT_NEIGHBORS if run is None else run.n_neighbors
-    return GalleryTest(path, gallery, encoder, dataset, parts, split.method, min(k, len(gallery)))
+    return GalleryTest(path, gallery, encoder, dataset, parts, split.method, min(k, len(gallery)), learned)
+
+
+def _learned(dataset: Any, split: Any, encoder: OnnxEncoder) -> Optional[Learned]:
+    """The rows of a data set that a tower was trained on; says so where it cannot be told."""
+    from siamese.split_file import learned_rows
+
+    if encoder.taught is None:
+        return None
+    rows = learned_rows(dataset, split, encoder.taught)
+    if rows is None:
+        console.warn(
+            f"The tower was trained on {encoder.taught.data} in another split, and from which of these pictures it has "
+            "learned is not known; give that run's split.json with --split-by."
+        )
+        return None
+    return (dataset, rows) if len(rows) else None
 
 
 def _shared(dataset: Any, gallery: Gallery, path: Path) -> list[str]:
@@ -180,7 +199,7 @@ def _queries(test: GalleryTest, part: str, title: str) -> HeldOut:
     from eval.held_out import held_out
 
     with console.bar(title) as progress:
-        return held_out(test.gallery, test.encoder, test.dataset, test.parts[part], progress)
+        return held_out(test.gallery, test.encoder, test.dataset, test.parts[part], progress, test.learned)
 
 
 def _disturbed(

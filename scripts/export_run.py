@@ -64,6 +64,7 @@ def export_run(asked: ExportRequest) -> Dict[str, Any]:
     require("torch", "train")
     from siamese.checkpoint import load_checkpoint
     from siamese.export import export_onnx
+    from siamese.split_file import taught_by
 
     console.fresh_folder(asked.out, "bundle")
     checkpoint = load_checkpoint(asked.run)
@@ -73,7 +74,7 @@ def export_run(asked: ExportRequest) -> Dict[str, Any]:
     faces = dataset.batch(split.val[:: max(1, len(split.val) // COMPARED)][:COMPARED], checkpoint.tower.input_spec)
     with tempfile.TemporaryDirectory(prefix="emotions-") as folder:
         file = Path(folder, "tower.onnx")
-        difference = export_onnx(checkpoint.tower, file, checkpoint.emotions, faces)
+        difference = export_onnx(checkpoint.tower, file, checkpoint.emotions, faces, taught_by(dataset, split))
         encoder = OnnxEncoder(file)
     checked: Dict[str, Any] = {"faces": len(faces), "difference": difference}
     before = len(encoder.model)

@@ -12,7 +12,7 @@ from emotions_cli import console
 from emotions_cli.run_around import RunAround, read_data, run_around
 from emotions_cli.tower_file import for_few_shots, open_tower, own_gallery
 from galleries.encoder import OnnxEncoder
-from galleries.errors import ConfigError, DataError, SplitError, TowerError
+from galleries.errors import ConfigError, DataError, EmotionsError, SplitError, TowerError
 from galleries.gallery import DEFAULT_NEIGHBORS, Gallery
 from galleries.shipped import is_shipped
 
@@ -64,6 +64,8 @@ def open_task(path: Path, options: Dict[str, Any]) -> FewShotTask:
     trained = encoder.emotions or None
     emotions = _wanted(dataset, options["emotions"], options["unseen"], trained)
     touched = None if run is None else _touched(run, dataset, is_own=options["data"] is None)
+    if touched is None:
+        touched = _told_touched(encoder, dataset)
     takes_all = options["pictures"] == "all"
     pool = Pool.of(dataset, emotions, None if takes_all else touched)
     gone = [name for name in emotions if dataset.emotions.index(name) not in pool.classes]
@@ -110,6 +112,26 @@ def _touched(run: RunAround, dataset: Any, is_own: bool) -> Optional[np.ndarray]
             raise
         return None
     return np.concatenate([split.train, split.val])
+
+
+def _told_touched(encoder: OnnxEncoder, dataset: Any) -> Optional[np.ndarray]:
+    """Likewise, by what the tower's file tells, where there is no run; says so where it cannot be told."""
+    from siamese.split_file import learned_rows
+    from siamese.splits import make_split
+
+    taught = encoder.taught
+    if taught is None or not taught.is_of(dataset.name):
+        return None
+    try:
+        rows = learned_rows(dataset, make_split(dataset, taught.split), taught, ("train", "val"))
+    except EmotionsError:  # the pictures do not allow it
+        rows = None
+    if rows is None:
+        console.warn(
+            f"The tower was trained on {taught.data}, and on which of these pictures is not known, so such take part; "
+            "name its run's folder instead."
+        )
+    return rows
 
 
 def draw_all(task: FewShotTask, ways: str, shots: Sequence[int], n_query: int, n_episodes: int, seed: int) -> List[Any]:

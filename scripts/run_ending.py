@@ -25,11 +25,12 @@ def finish_run(run: PreparedRun, result: Any, thumbnails: bool = True) -> Dict[s
     from galleries.encoder import OnnxEncoder
     from siamese.enrolling import encode_rows, enrol
     from siamese.export import export_onnx
+    from siamese.split_file import taught_by
     from siamese.towers import count_multiply_adds, count_parameters
 
     tower, dataset, split = result.tower, run.dataset, run.split
     faces = dataset.batch(split.val[:16], tower.input_spec)
-    difference = export_onnx(tower, run.folder / "tower.onnx", dataset.emotions, faces)
+    difference = export_onnx(tower, run.folder / "tower.onnx", dataset.emotions, faces, taught_by(dataset, split))
     encoder = OnnxEncoder(run.folder / "tower.onnx")
     with console.bar("building the gallery") as progress:
         gallery = enrol(dataset, split.train, encoder, thumbnails=thumbnails, progress=progress, scratch=run.folder)

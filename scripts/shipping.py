@@ -96,11 +96,12 @@ def _towers(checkpoint: Any, dataset: Any, split: Any) -> Tuple[OnnxEncoder, Onn
     from galleries.encoder import OnnxEncoder
     from siamese.export import export_onnx
     from siamese.quantise import store_halves
+    from siamese.split_file import taught_by
 
     faces = dataset.batch(split.val[:: max(1, len(split.val) // COMPARED)][:COMPARED], checkpoint.tower.input_spec)
     with tempfile.TemporaryDirectory(prefix="emotions-") as folder:
         file = Path(folder, "tower.onnx")
-        difference = export_onnx(checkpoint.tower, file, checkpoint.emotions, faces)
+        difference = export_onnx(checkpoint.tower, file, checkpoint.emotions, faces, taught_by(dataset, split))
         full = OnnxEncoder(file)
     small = OnnxEncoder(store_halves(full.model))
     halved = float(np.abs(small.encode(faces) - full.encode(faces)).max())

@@ -44,7 +44,7 @@ def judge_unknown(
     rows = test.parts[part]
     if queries is None:
         with console.bar("encoding faces") as progress:
-            queries = held_out(test.gallery, test.encoder, test.dataset, rows, progress)
+            queries = held_out(test.gallery, test.encoder, test.dataset, rows, progress, test.learned)
     fresh = np.flatnonzero(~queries.seen)
     truth = [queries.truth[int(place)] for place in fresh]
     known = test.dataset.subjects

@@ -109,7 +109,7 @@ def measure(
     from galleries.gallery import Gallery
 
     with console.bar("encoding faces") as progress:
-        asked = held_out(test.gallery, test.encoder, test.dataset, test.parts[part], progress)
+        asked = held_out(test.gallery, test.encoder, test.dataset, test.parts[part], progress, test.learned)
     rows = [row for row, is_seen in enumerate(asked.seen.tolist()) if not is_seen]
     if not rows:
         raise ConfigError(f"The gallery holds every face of the part {part}; choose one that it has not seen.")

@@ -6,6 +6,7 @@ import copy
 import io
 import json
 import warnings
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Sequence
 
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 from galleries.atomic import write_bytes
 from galleries.encoder import CARD_KEY, OnnxEncoder
 from galleries.errors import TowerError, require
+from galleries.tower_card import Taught
 from siamese.towers import Tower
 
 OPSET = 17
@@ -41,7 +43,7 @@ class _Exported(nn.Module):
         return vectors
 
 
-def tower_card(tower: Tower, emotions: Sequence[str]) -> dict[str, Any]:
+def tower_card(tower: Tower, emotions: Sequence[str], taught: Taught | None = None) -> dict[str, Any]:
     """What an exported tower says of itself."""
     return {
         "tower": tower.name,
@@ -50,11 +52,16 @@ def tower_card(tower: Tower, emotions: Sequence[str]) -> dict[str, Any]:
         "fingerprint": tower.fingerprint,
         "metric": tower.metric,
         "emotions": list(emotions),
+        **({} if taught is None else {"taught": asdict(taught)}),
     }
 
 
 def export_onnx(
-    tower: Tower, path: str | Path, emotions: Sequence[str], samples: NDArray[np.uint8] | None = None
+    tower: Tower,
+    path: str | Path,
+    emotions: Sequence[str],
+    samples: NDArray[np.uint8] | None = None,
+    taught: Taught | None = None,
 ) -> float:
     """Write a tower as ONNX (opset 17, dynamic batch, batch norm folded into convolutions) and compare it with PyTorch.
 
@@ -66,6 +73,7 @@ def export_onnx(
         path: The file to write, atomically.
         emotions: Names of the emotions it was trained on, for its card.
         samples: uint8 (B, C, H, W) faces to compare on; random pixels by default.
+        taught: What it was trained on (:func:`siamese.split_file.taught_by`), for its card; None leaves that open.
 
     Returns:
         Largest absolute difference of a coordinate from PyTorch's.
@@ -79,7 +87,7 @@ def export_onnx(
     if samples is None or not len(samples):
         shape = (4, spec.channels, spec.height, spec.width)
         samples = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
-    data = _finished(_convert(still, samples[:2]), tower_card(tower, emotions))
+    data = _finished(_convert(still, samples[:2]), tower_card(tower, emotions, taught))
     with torch.inference_mode():
         expected = still(torch.from_numpy(samples)).numpy()
     difference = float(np.abs(OnnxEncoder(data, providers=["cpu"]).encode(samples) - expected).max())

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from galleries.atomic import write_text
 from galleries.errors import SplitError
+from galleries.tower_card import Taught
 from siamese.datasets.base import SPLIT_NAMES, FaceDataset
 
 VERSION = 1
@@ -139,6 +140,35 @@ def trained_ids(path: str | Path, name: str) -> set[str]:
     if str(body["dataset"]).split("+")[0] != name.split("+")[0]:
         return set()
     return {*body["train"], *body["val"]}
+
+
+def taught_by(dataset: FaceDataset, split: Split) -> Taught:
+    """What a tower that is trained on a split says of it."""
+    return Taught(dataset.name, split.method, split.digest)
+
+
+def learned_rows(
+    dataset: FaceDataset, split: Split, taught: Taught, parts: Sequence[str] = ("train",)
+) -> NDArray[np.int64] | None:
+    """Which of a data set's pictures a tower was trained on.
+
+    Args:
+        dataset: Told from others by its name.
+        split: One of it.
+        taught: What the tower says.
+        parts: Those of its parts that are meant.
+
+    Returns:
+        int64 rows, rising: none where it was trained on other data; with those that were left out as copies, where it
+        was another split but an official one. None where it cannot be told.
+    """
+    if not taught.is_of(dataset.name):
+        return np.zeros(0, np.int64)
+    if taught.digest == split.digest:
+        return np.sort(np.concatenate([split.parts()[part] for part in parts]))
+    if taught.split == "official" and dataset.official is not None:
+        return np.flatnonzero(np.isin(dataset.official, parts))
+    return None
 
 
 def digest_ids(ids: Sequence[Sequence[str]]) -> str:

@@ -11,6 +11,7 @@ from tiny_faces import tiny_dataset, tiny_split
 from eval.held_out import answer, held_out
 from galleries.encoder import OnnxEncoder
 from galleries.errors import DataError
+from siamese.datasets.base import PixelStore
 from siamese.enrolling import enrol
 
 
@@ -71,6 +72,42 @@ def test_people_on_both_sides_are_named(encoder: OnnxEncoder) -> None:
     clean = held_out(gallery, encoder, strangers, split.test)
     assert clean.people == ()
     assert not clean.leaking
+
+
+def test_what_the_tower_has_learned_from_is_known_though_the_gallery_lacks_it(encoder: OnnxEncoder) -> None:
+    plain = tiny_dataset()
+    split = tiny_split(plain)
+    pixels = np.stack([plain.image(row) for row in range(len(plain))])
+    pixels[split.test[0]] = pixels[split.train[0]]  # a copy of what only the tower has seen
+    dataset = replace(plain, store=PixelStore.from_array(pixels))
+    rows = np.concatenate([split.test, split.train[:2]])
+    expected = [True] + [False] * (len(split.test) - 1) + [True] * 2
+    for thumbnails in (False, True):
+        gallery = enrol(dataset, split.train[20:], encoder, thumbnails=thumbnails)
+        assert not held_out(gallery, encoder, dataset, rows).leaking
+        queries = held_out(gallery, encoder, dataset, rows, learned=(dataset, split.train))
+        assert queries.leaks.tolist() == queries.seen.tolist() == expected
+        assert "has learned from 3 of the 11 pictures, or from exact copies" in queries.sentences()[-1]
+        assert answer(gallery, queries, 3).without_leaks.n == len(split.test) - 1
+
+
+def test_people_whom_the_tower_has_learned_from_are_known(encoder: OnnxEncoder) -> None:
+    plain = tiny_dataset()
+    split = tiny_split(plain)
+    dataset = replace(plain, subjects=tuple(f"S{row % 7}" for row in range(len(plain))))
+    gallery = enrol(plain, split.train, encoder, thumbnails=False)  # names nobody
+    queries = held_out(gallery, encoder, dataset, split.test, learned=(dataset, split.train))
+    trained = {row % 7 for row in split.train.tolist()}
+    assert queries.leaks.tolist() == [row % 7 in trained for row in split.test.tolist()]
+    assert "other pictures of the people on" in queries.sentences()[-1]
+
+
+def test_what_the_gallery_shows_is_not_looked_up_twice(encoder: OnnxEncoder) -> None:
+    dataset = tiny_dataset()
+    split = tiny_split(dataset)
+    gallery = enrol(dataset, split.train, encoder)
+    assert held_out(gallery, encoder, dataset, split.test, learned=(dataset, split.train)).learned is None
+    assert held_out(gallery, encoder, dataset, split.test, learned=(dataset, split.val)).learned is not None
 
 
 def test_an_empty_part_is_refused(encoder: OnnxEncoder) -> None:

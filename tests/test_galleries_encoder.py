@@ -12,7 +12,7 @@ from galleries.encoder import OnnxEncoder, load_encoder
 from galleries.errors import ConfigError, TowerError
 from galleries.images import InputSpec
 from galleries.providers import choose_providers
-from galleries.tower_card import TowerCard
+from galleries.tower_card import Taught, TowerCard
 
 
 def pixels(count: int) -> np.ndarray:
@@ -47,6 +47,13 @@ def test_the_card_is_read(tower: Path) -> None:
     assert encoder.emotions == ("anger", "fear")
     assert "CPUExecutionProvider" in encoder.providers
     assert TowerCard.from_json(TowerCard.of(encoder).to_json()) == TowerCard.of(encoder)
+
+
+def test_what_a_tower_was_trained_on_is_read(tower: Path, tmp_path: Path) -> None:
+    assert load_encoder(tower).taught is None
+    told = {"data": "fer2013", "split": "official", "digest": "64a1"}
+    made = write_tower(tmp_path / "tower.onnx", metadata=json.dumps(card(taught=told)))
+    assert load_encoder(made).taught == Taught("fer2013", "official", "64a1")
 
 
 def test_a_folder_or_bytes_will_do(tower: Path, tmp_path: Path) -> None:
@@ -86,6 +93,9 @@ def test_files_that_are_no_tower(tower: Path, tmp_path: Path) -> None:
         json.dumps(card(input=None)),
         json.dumps(card(metric="taxi")),
         json.dumps(card(emotions="anger")),
+        json.dumps(card(taught="fer2013")),
+        json.dumps(card(taught={"data": "fer2013", "split": "official"})),
+        json.dumps(card(taught={"data": "fer2013", "split": "official", "digest": 7})),
     ],
 )
 def test_a_wrong_card_is_refused(metadata: str, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 from typing import List
 
+import numpy as np
 import pytest
 from conftest import NAMES, Run, write_faces
 
@@ -103,6 +104,43 @@ def test_asking_about_what_it_holds_is_called_leaking(run: Run, trained: Path) -
     facts = json.loads(out)
     assert facts["leaking"]
     assert facts["knn_without_leaks"] is None  # nothing is left
+
+
+def test_copies_of_what_its_tower_has_learned_from_leak_though_the_gallery_lacks_them(
+    run: Run, trained: Path, faces: Path, tmp_path: Path
+) -> None:
+    """A condensed gallery, elsewhere and without its run: the tower's own file tells what it was trained on."""
+    few = tmp_path / "few"
+    code, _, err = run("gallery", "condense", trained / "gallery", "--to", 6, "--way", "random", "--out", few)
+    assert code == 0, err
+    code, out, err = run("evaluate", few, "--data", faces, "--split", "train", "-k", 3, "--json")
+    assert code == 0, err
+    facts = json.loads(out)
+    trained_on = facts["knn"]["n"]
+    assert facts["leaking"]
+    assert facts["knn_without_leaks"] is None
+    assert f"has learned from {trained_on - 6} of the {trained_on} pictures" in " ".join(facts["leakage"])
+    code, out, err = run("evaluate", few, "--data", faces, "--split-by", "random", "--seed", 5, "-k", 3, "--json")
+    assert code == 0, err
+    assert "in another split" in " ".join(err.split())
+    code, out, err = run("evaluate", few, "--data", faces, "-k", 3, "--json")
+    assert not json.loads(out)["leaking"]
+
+
+def test_what_comes_along_knows_copies_of_what_it_was_trained_on(run: Run, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    pictures = rng.integers(0, 256, (21, 48 * 48))
+    pictures[14] = pictures[0]  # a copy of a training picture in the test
+    usage = ["Training"] * 7 + ["PublicTest"] * 7 + ["PrivateTest"] * 7
+    lines = [f"{row % 7},{' '.join(map(str, picture))},{usage[row]}" for row, picture in enumerate(pictures.tolist())]
+    data = tmp_path / "fer2013.csv"
+    data.write_text("\n".join(["emotion,pixels,Usage", *lines]) + "\n")
+    code, out, err = run("evaluate", "pretrained", "--data", data, "-k", 5, "--json")
+    assert code == 0, err
+    facts = json.loads(out)
+    assert facts["leaking"]
+    assert (facts["knn"]["n"], facts["knn_without_leaks"]["n"]) == (7, 6)
+    assert "has learned from 1 of the 7 pictures" in " ".join(facts["leakage"])
 
 
 def test_other_faces_and_fewer_emotions(run: Run, trained: Path, tmp_path: Path) -> None:

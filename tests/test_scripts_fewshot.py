@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, List
 
@@ -19,6 +20,7 @@ pytest.importorskip("sklearn", reason="the judging part is not installed")
 from galleries.encoder import OnnxEncoder
 from siamese.datasets import load_dataset
 from siamese.enrolling import enrol
+from siamese.split_file import taught_by
 from siamese.splits import make_split
 
 EMOTIONS = ("anger", "contempt", "fear")
@@ -151,6 +153,28 @@ def test_the_runs_own_data_without_what_was_trained_on(run: Run, finished: Path)
     assert "LEAKING" in out
     elsewhere = facts_of(run, finished / "gallery", *QUICK, "--shots", 1, "--queries", 3)
     assert elsewhere["results"] == facts["results"]
+
+
+def test_the_tower_s_own_file_tells_what_it_was_trained_on(run: Run, people: Path, tmp_path: Path) -> None:
+    dataset = load_dataset(people)
+    split, other = make_split(dataset, "subject"), make_split(dataset, "subject", seed=4)
+
+    def taught(name: str, by: Any) -> Path:
+        told = card(taught=asdict(taught_by(dataset, by)))
+        return write_tower(tmp_path / name, metadata=json.dumps(told))
+
+    own = taught("tower.onnx", split)
+    facts = facts_of(run, own, "--data", people, "--ways", "all", "--pictures", "all", *QUICK)
+    assert facts["trained_pictures"] == len(split.train) + len(split.val)
+    assert facts["leaking"]
+    code, _, err = run("fewshot", own, "--data", people, "--ways", "all", *QUICK)
+    assert code == 2
+    for name, count in dataset.counts(split.test).items():
+        assert f"{name} ({count} pictures of" in err
+    code, out, err = run("fewshot", taught("other.onnx", other), "--data", people, "--ways", "all", *QUICK, "--json")
+    assert code == 0, err
+    assert "which of these pictures is not known" in " ".join(err.split())
+    assert json.loads(out)["trained_pictures"] is None
 
 
 def test_only_new_emotions(run: Run, finished: Path, people: Path, tmp_path: Path) -> None:

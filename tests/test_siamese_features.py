@@ -16,6 +16,7 @@ from galleries.encoder import CARD_KEY, OnnxEncoder
 from galleries.errors import TowerError
 from galleries.gallery import Gallery
 from galleries.shipped import open_shipped
+from galleries.tower_card import Taught
 from siamese.export import export_onnx
 from siamese.features import cut_before_embedding
 from siamese.quantise import halve, quantise_int8, store_halves
@@ -188,3 +189,12 @@ def test_a_tower_without_a_gallery_has_none_to_compare_with(run: Run, tmp_path: 
     code, _, err = run("fewshot", alone, "--data", faces, "--shots", 2, "--queries", 4, "--against-gallery")
     assert code == 2
     assert "holds no gallery of its own" in the_error(err)
+
+
+def test_what_the_tower_was_trained_on_stays_known(tmp_path: Path) -> None:
+    taught = Taught("toy", "official", "ab12")
+    export_onnx(lived("nano"), tmp_path / "tower.onnx", EMOTIONS, taught=taught)
+    model = (tmp_path / "tower.onnx").read_bytes()
+    for made in (model, cut_before_embedding(model), store_halves(model)):
+        assert OnnxEncoder(made).taught == taught
+    assert open_shipped().encoder.taught.data == open_shipped().card["data"]["name"]

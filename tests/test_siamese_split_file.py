@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from small_datasets import people
+from small_datasets import dataset_of, people
 
 from galleries.errors import SplitError
+from siamese.split_file import learned_rows, taught_by
 from siamese.splits import load_split, make_split
 
 
@@ -62,3 +64,20 @@ def test_a_damaged_split_file_gives_a_sentence(tmp_path: Path) -> None:
     path.write_bytes(b"\xff\xfe")
     with pytest.raises(SplitError, match="cannot be read"):
         load_split(path, dataset)
+
+
+def test_a_tower_s_lesson_is_found_again_where_it_can_be_told() -> None:
+    parts = ["train", "train", "val", "test", "train", "test"]
+    dataset = dataset_of([0, 1, 0, 1, 0, 1], official=parts)
+    official, drawn = make_split(dataset, "official"), make_split(dataset, "random", (0.5, 0.2, 0.3), seed=2)
+    taught = taught_by(dataset, official)
+    assert (taught.data, taught.split, taught.digest) == ("toy", "official", official.digest)
+    assert learned_rows(dataset, official, taught).tolist() == [0, 1, 4]
+    assert learned_rows(replace(dataset, name="toy+ferplus"), official, taught).tolist() == [0, 1, 4]
+    assert learned_rows(dataset, drawn, taught).tolist() == [0, 1, 4]  # the official parts are still known
+    assert learned_rows(dataset, official, replace(taught, digest="cleaned")).tolist() == [0, 1, 4]
+    by_chance = taught_by(dataset, drawn)
+    assert learned_rows(dataset, drawn, by_chance).tolist() == drawn.train.tolist()
+    assert learned_rows(dataset, official, by_chance) is None
+    assert learned_rows(replace(dataset, official=None), drawn, taught) is None
+    assert learned_rows(replace(dataset, name="other"), official, taught).tolist() == []
