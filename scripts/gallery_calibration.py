@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
 from emotions_cli import console
-from emotions_cli.evaluation import open_test
+from emotions_cli.evaluation import GalleryTest, open_test
 from galleries.calibration import calibrate, decisions
 from galleries.errors import ConfigError
 from galleries.evidence import Decision
 from galleries.gallery import Gallery
 from galleries.reliability import calibration_error
-from siamese.enrolling import encode_rows
 
 PARTS = ("val", "test", "train", "all")
 
@@ -40,30 +39,44 @@ def calibrate_gallery(
         with_test: Whether to test it on the test part.
 
     Returns:
-        ``gallery``, ``calibration``, and ``test`` (or None): coverage by emotion, sizes of the sets, unknowns, ECE.
+        ``gallery``, ``calibration``, ``left_aside`` (pictures of the part that the gallery or its tower knows) and
+        ``test`` (or None): coverage by emotion, sizes of the sets, unknowns, ECE.
     """
     if part not in PARTS:
         raise ConfigError(f"{part!r} is no part of a split; choose one of: {', '.join(PARTS)}.")
     opened = open_test(path, tower, options)
-    gallery, dataset = opened.gallery, opened.dataset
-    held = {reference.source for reference in gallery.references}
-    rows = np.array([row for row in opened.parts[part] if dataset.ids[int(row)] not in held], np.int64)
-    if not len(rows):
-        raise ConfigError(f"Every picture of the part {part} stands in the gallery; fit on faces it has not seen.")
-    names = np.array(dataset.emotions)
-    with console.bar("encoding faces") as progress:
-        vectors = encode_rows(dataset, rows, opened.encoder, progress)
+    gallery = opened.gallery
+    vectors, truth = _fresh(opened, part, "encoding faces")
+    if not truth:
+        raise ConfigError(
+            f"Every picture of the part {part} stands in the gallery, or its tower has learned from it or a copy; fit "
+            "on faces it has not seen."
+        )
     k = opened.n_neighbors if neighbors is None else neighbors
-    fitted = calibrate(gallery, vectors, names[dataset.labels[rows]].tolist(), error, k)
+    fitted = calibrate(gallery, vectors, truth, error, k)
     gallery.set_calibration(fitted)
     gallery.save(path)
     report: Dict[str, Any] = {"gallery": str(path), "part": part, "calibration": fitted.to_json(), "test": None}
-    tests = np.array([row for row in opened.parts["test"] if dataset.ids[int(row)] not in held], np.int64)
-    if with_test and part != "test" and part != "all" and len(tests):
-        with console.bar("testing the promise") as progress:
-            queries = encode_rows(dataset, tests, opened.encoder, progress)
-        report["test"] = _judge(gallery, queries, names[dataset.labels[tests]].tolist())
+    report["left_aside"] = len(opened.parts[part]) - len(truth)
+    if with_test and part not in ("test", "all"):
+        queries, shown = _fresh(opened, "test", "testing the promise")
+        if shown:
+            report["test"] = _judge(gallery, queries, shown)
+            report["test"]["left_aside"] = len(opened.parts["test"]) - len(shown)
     return report
+
+
+def _fresh(opened: GalleryTest, part: str, title: str) -> Tuple[np.ndarray, List[str]]:
+    """The pictures of a part that neither gallery nor tower know, nor a copy of them: vectors and what they show."""
+    from eval.held_out import held_out, pick
+
+    rows = opened.parts[part]
+    if not len(rows):
+        return np.zeros((0, opened.encoder.embedding_dim), np.float32), []
+    with console.bar(title) as progress:
+        asked = held_out(opened.gallery, opened.encoder, opened.dataset, rows, progress, opened.learned)
+    fresh = np.flatnonzero(~asked.seen)
+    return asked.vectors[fresh], pick(asked.truth, fresh)
 
 
 def _judge(gallery: Gallery, vectors: np.ndarray, truth: Sequence[str]) -> Dict[str, Any]:
@@ -91,6 +104,10 @@ def _judge(gallery: Gallery, vectors: np.ndarray, truth: Sequence[str]) -> Dict[
     }
 
 
+def _aside(test: Dict[str, Any]) -> str:
+    return f" ({test['left_aside']} known ones left aside)" if test["left_aside"] else ""
+
+
 def tell(report: Dict[str, Any]) -> None:
     """Print what was fitted and how it holds."""
     fitted, test = report["calibration"], report["test"]
@@ -99,7 +116,8 @@ def tell(report: Dict[str, Any]) -> None:
         [name, f"{value:.3f}", console.percent(by_emotion[name]) if name in by_emotion else ""]
         for name, value in fitted["thresholds"].items()
     ]
-    title = f"fitted on {fitted['faces']} faces ({report['part']}), error {console.percent(fitted['error'])}"
+    aside = f", {report['left_aside']} known ones left aside" if report["left_aside"] else ""
+    title = f"fitted on {fitted['faces']} faces ({report['part']}{aside}), error {console.percent(fitted['error'])}"
     console.table(title, ["emotion", "threshold", "covered on the test"], rows)
     console.out.print(
         f"unknown beyond a distance of {fitted['distance']:.3f}; calibration error of the vote share "
@@ -108,9 +126,9 @@ def tell(report: Dict[str, Any]) -> None:
     )
     if test is not None:
         console.out.print(
-            f"on {test['faces']} test faces: {console.percent(test['coverage'])} of the sets hold the true emotion "
-            f"(asked for: {console.percent(1 - fitted['error'])}), {test['mean_set_size']:.2f} emotions a set, "
-            f"{console.percent(test['one_emotion'])} name one emotion alone"
+            f"on {test['faces']} test faces{_aside(test)}: {console.percent(test['coverage'])} of the sets hold the "
+            f"true emotion (asked for: {console.percent(1 - fitted['error'])}), {test['mean_set_size']:.2f} emotions a "
+            f"set, {console.percent(test['one_emotion'])} name one emotion alone"
             + ("" if test["accuracy_where_one"] is None else f" ({console.percent(test['accuracy_where_one'])} right)")
             + f", {console.percent(test['unknown'])} unknown; calibration error {test['ece_vote_share']:.3f} -> "
             f"{test['ece_confidence']:.3f}",

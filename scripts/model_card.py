@@ -163,8 +163,9 @@ def _disturbed(found: Dict[str, Any]) -> List[str]:
     told = ", ".join(f"{entry['kind']} {_percent(entry['accuracy'])} ({entry['strength']})" for entry in rest)
     return [
         "",
-        f"In worse light and with worse cameras it is right less often. Of {found['pictures']:,} validation pictures "
-        f"{_percent(clean['accuracy'])} are named rightly as they are; disturbed: {told}.",
+        f"In worse light and with worse cameras it is right less often. Of {found['pictures']:,} validation pictures, "
+        f"of none of which it has seen a copy, {_percent(clean['accuracy'])} are named rightly as they are; disturbed: "
+        f"{told}.",
     ]
 
 

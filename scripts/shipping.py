@@ -15,9 +15,6 @@ from galleries.errors import GalleryError, TowerError
 from galleries.shipped import CARD, FOLDER
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from galleries.encoder import OnnxEncoder
     from galleries.gallery import Gallery
 
@@ -70,7 +67,7 @@ def ship(asked: ShipRequest) -> Dict[str, Any]:
     full, small, difference = _towers(checkpoint, dataset, split)
     with console.bar("condensing the gallery") as progress:
         gallery = _condense(whole, dataset, small, min(asked.references, len(whole)), progress)
-    validation = _validate(request.config.n_neighbors, (whole, full), (gallery, small), dataset, split.val)
+    validation = _validate(request.config.n_neighbors, (whole, full), (gallery, small), dataset, split)
     lost = 100 * (validation["before"] - validation["after"])
     if not lost <= asked.max_drop:
         raise TowerError(
@@ -136,32 +133,34 @@ def _validate(
     before: Tuple[Gallery, OnnxEncoder],
     after: Tuple[Gallery, OnnxEncoder],
     dataset: Any,
-    val: NDArray[np.int64],
+    split: Any,
 ) -> Dict[str, Any]:
     """Accuracy on validation of the whole gallery and of the small one, which is calibrated there."""
     import numpy as np
 
     from eval.disturbed import judge_disturbed
-    from eval.held_out import held_out
+    from eval.held_out import held_out, pick
     from galleries.calibration import calibrate
     from galleries.gallery import DEFAULT_NEIGHBORS
     from galleries.voting import MEAN, WEIGHTS
     from siamese.enrolling import encode_rows
 
+    val = split.val
     truth = [dataset.emotions[int(label)] for label in dataset.labels[val]]
     k = min(k, len(before[0]))
     with console.bar("validating the run's gallery") as progress:
         said = before[0].predict(encode_rows(dataset, val, before[1], progress), k)
     gallery = after[0]
     with console.bar("validating what is shipped") as progress:
-        queries = held_out(gallery, after[1], dataset, val, progress)
-    vectors, votes = queries.vectors, min(DEFAULT_NEIGHBORS, len(gallery))
+        queries = held_out(gallery, after[1], dataset, val, progress, (dataset, split.train))
+    vectors, votes, fresh = queries.vectors, min(DEFAULT_NEIGHBORS, len(gallery)), np.flatnonzero(~queries.seen)
     answers = gallery.predict(vectors, votes)
     with console.bar("and on disturbed pictures") as progress:
         disturbed = judge_disturbed(gallery, after[1], dataset, val, queries, votes, progress=progress)
     try:
         for way in (WEIGHTS[0], MEAN):  # means come to vote where an emotion is added
-            gallery.set_calibration(calibrate(gallery, vectors, truth, ERROR, votes, way))
+            fitted = calibrate(gallery, vectors[fresh], pick(truth, fresh), ERROR, votes, way)
+            gallery.set_calibration(fitted)
     except GalleryError as error:
         console.warn(f"the gallery is not calibrated: {error}")
     return {

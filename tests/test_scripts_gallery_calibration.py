@@ -87,6 +87,30 @@ def test_json(run: Run, own_run: Path) -> None:
     assert set(facts["test"]["coverage_by_emotion"]) == set(NAMES)
 
 
+def test_what_is_known_is_left_aside(run: Run, trained: Path, faces: Path, tmp_path: Path) -> None:
+    """A small gallery away from its run, and test and validation pictures some of which are copies of training ones."""
+    few, copied = tmp_path / "few", tmp_path / "faces"
+    code, _, err = run("gallery", "condense", trained / "gallery", "--to", 6, "--way", "random", "--out", few)
+    assert code == 0, err
+    code, _, err = run("gallery", "calibrate", few, "--data", faces, "--split", "train", "--target-fpr", 0.5)
+    assert code == 2
+    assert "its tower has learned from it" in " ".join(err.split())
+    shutil.copytree(faces, copied)
+    parts = json.loads((trained / "split.json").read_text())
+    for part in ("val", "test"):
+        known, other = parts["train"][0], next(name for name in parts[part] if name.startswith(NAMES[0]))
+        shutil.copy(copied / known, copied / other)
+    options = ["--data", copied, "--split-by", trained / "split.json", "--target-fpr", 0.6]
+    code, out, err = run("gallery", "calibrate", few, *options, "--json")
+    assert code == 0, err
+    facts = json.loads(out)
+    assert (facts["calibration"]["faces"], facts["left_aside"]) == (len(parts["val"]) - 1, 1)
+    assert (facts["test"]["faces"], facts["test"]["left_aside"]) == (len(parts["test"]) - 1, 1)
+    code, out, err = run("gallery", "calibrate", few, *options)
+    assert code == 0, err
+    assert "1 known ones left aside" in " ".join(out.split())
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
