@@ -40,10 +40,24 @@ def test_both_loops_make_the_same_step(options: dict[str, Any], tmp_path: Path) 
     trainer.step(trainer.feed.pixels(rows), rows, torch.Generator().manual_seed(0), trainer.config.lr)
     bare.step(rows)
     moved = 0
+    sure = where_rounding_does_not_decide(trainer)
     for key, value in trainer.learner.state_dict().items():
-        torch.testing.assert_close(bare.learner.state_dict()[key], value, rtol=1e-5, atol=1e-6)
+        found, some = bare.learner.state_dict()[key], sure.get(key, ...)
+        torch.testing.assert_close(found[some], value[some], rtol=1e-5, atol=1e-6)
+        torch.testing.assert_close(found, value, rtol=1e-5, atol=trainer.config.lr)
         moved += not torch.equal(value, before[key])
     assert moved > 10
+
+
+def where_rounding_does_not_decide(trainer: Trainer) -> dict[str, torch.Tensor]:
+    """Adam divides a gradient by its own size and 1e-8: where it is little more than that, its last bits are a step."""
+    known = {key: value.grad for key, value in trainer.learner.named_parameters() if value.grad is not None}
+    assert len(known) > 10
+    if not trainer.config.optimizer.startswith("adam"):
+        return {}
+    sure = {key: (grad == 0) | (grad.abs() > 1e-6) for key, grad in known.items()}
+    assert sum(int(some.sum()) for some in sure.values()) > 0.9 * sum(some.numel() for some in sure.values())
+    return sure
 
 
 def test_a_small_benchmark_runs(tmp_path: Path) -> None:
