@@ -12,7 +12,7 @@ from eval.device_stages import STAGES
 from galleries.atomic import write_bytes
 from galleries.errors import DataError
 from galleries.header import checksum
-from galleries.records import read_record
+from galleries.records import parse_json, read_record
 
 NAME = "benchmark.json"
 FORMAT = "siamese-emotions benchmark"
@@ -77,7 +77,7 @@ def read_report(path: Union[str, Path]) -> Report:
     except OSError as error:
         raise DataError(f"{path} cannot be read as a benchmark ({error.strerror or error}); {_ANEW}.") from error
     try:
-        whole = json.loads(data) if len(data) <= _LIMIT else None
+        whole = parse_json(data) if len(data) <= _LIMIT else None
         own = _checksum(whole["report"]) if isinstance(whole, dict) and "report" in whole else ""
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path} is damaged: it is not JSON; {_ANEW}.") from error

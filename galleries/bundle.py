@@ -29,6 +29,7 @@ from galleries.encoder import OnnxEncoder
 from galleries.errors import EmotionsError, GalleryError, TowerError, first_line, shown
 from galleries.gallery import Gallery
 from galleries.header import HEADER, PAYLOAD, checksum
+from galleries.records import parse_json
 from galleries.tower_card import TowerCard
 
 MANIFEST = "bundle.json"
@@ -204,7 +205,7 @@ def _read_manifest(files: Files, path: Path) -> Dict[str, Any]:
     if data is None:
         raise GalleryError(f"{path} holds no {MANIFEST}, so it is no bundle; make one with: emotions export.")
     try:
-        manifest = json.loads(data)
+        manifest = parse_json(data)
         own = _own_checksum(manifest) if isinstance(manifest, dict) else ""
     except (ValueError, RecursionError) as error:
         raise GalleryError(f"{MANIFEST} of {path} is damaged: it is not JSON; export the bundle again.") from error
@@ -245,7 +246,7 @@ def _unpack(files: Files, manifest: Mapping[str, Any], path: Path, folder: Optio
         elif folder is not None:
             _lay(folder / name[len("gallery/") :], data)
     try:
-        card = json.loads(kept["card.json"])
+        card = parse_json(kept["card.json"])
     except (ValueError, RecursionError) as error:
         raise GalleryError(f"card.json of {path} is not JSON; export the bundle again.") from error
     if not isinstance(card, dict):

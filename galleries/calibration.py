@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from galleries.errors import DataError, GalleryError
 from galleries.evidence import Decision
-from galleries.records import read_record
+from galleries.records import parse_json, read_record
 from galleries.reliability import calibration_error, isotonic
 from galleries.voting import MEAN, WAYS, voters_of
 
@@ -93,7 +93,7 @@ class Calibration:
             GalleryError: It is no calibration.
         """
         try:
-            told = json.loads(data)
+            told = parse_json(data)
             made = read_record(cls, {"confidence_by": "vote", **told} if isinstance(told, dict) else told)
             knots = np.array(made.knots)
             in_range = (

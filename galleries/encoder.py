@@ -5,7 +5,6 @@ A tower's ONNX file carries its card, JSON under the metadata key ``emotions.car
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Protocol, Sequence, Union
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 
 from galleries.errors import DataError, TowerError, first_line, shown
 from galleries.providers import open_session, short_name
-from galleries.records import read_record
+from galleries.records import parse_json, read_record
 from galleries.tower_card import Taught, TowerCard, TowerIdentity
 
 CARD_KEY = "emotions.card"
@@ -182,7 +181,7 @@ def _read_card(session: Any, where: str) -> Dict[str, Any]:
     if text is None:
         raise TowerError(f"{where} is an ONNX file without a tower's card; export one with: emotions export.")
     try:
-        card = json.loads(text)
+        card = parse_json(text)
     except (ValueError, RecursionError) as error:
         raise TowerError(f"{where} carries a damaged card ({error}); export the tower again.") from error
     inputs = {node.name: node.type for node in session.get_inputs()}

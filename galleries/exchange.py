@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from galleries.atomic import write_with
 from galleries.errors import EmotionsError, GalleryError, require
 from galleries.gallery import Gallery
+from galleries.records import parse_json
 from galleries.tower_card import TowerCard
 
 KEY = b"siamese-emotions gallery"
@@ -70,7 +71,7 @@ def import_parquet(path: Union[str, Path]) -> Gallery:
     """
     table = _read_table(Path(path))
     try:
-        about = json.loads((table.schema.metadata or {})[KEY])
+        about = parse_json((table.schema.metadata or {})[KEY])
         tower, metric, index = TowerCard.from_json(about["tower"]), str(about["metric"]), str(about["index"])
     except (KeyError, TypeError, ValueError, RecursionError, EmotionsError) as error:
         raise GalleryError(
@@ -118,7 +119,7 @@ def _vectors(table: Any, dim: int, path: Union[str, Path]) -> NDArray[np.float32
 
 def _votes(table: Any, path: Union[str, Path]) -> List[Any]:
     try:
-        return [None if cast is None else json.loads(cast) for cast in table.column("votes").to_pylist()]
+        return [None if cast is None else parse_json(cast) for cast in table.column("votes").to_pylist()]
     except (TypeError, ValueError, RecursionError) as error:
         raise GalleryError(f"{path} has votes that are no JSON objects; mend them, or leave the column out.") from error
 

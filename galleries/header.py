@@ -10,6 +10,7 @@ from typing import Any, Dict, Iterable, Mapping, Tuple
 
 from galleries.errors import GalleryError, shown
 from galleries.plain_files import read_plain
+from galleries.records import parse_json
 
 HEADER = "gallery.json"
 FORMAT = "siamese-emotions gallery"
@@ -62,7 +63,7 @@ def read_header(folder: Path) -> Dict[str, Any]:
     if data is None:
         raise GalleryError(f"{folder} holds no {HEADER}, so it is no gallery; make one with: emotions gallery build.")
     try:
-        header = json.loads(data)
+        header = parse_json(data)
     except (ValueError, RecursionError) as error:
         raise GalleryError(f"{folder / HEADER} is damaged: it is not JSON; build the gallery anew.") from error
     if not isinstance(header, dict) or header.get("format") != FORMAT:

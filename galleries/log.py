@@ -9,6 +9,7 @@ from datetime import datetime, timezone
 from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 from galleries.errors import GalleryError
+from galleries.records import parse_json
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def decode_log(data: Optional[bytes]) -> List[LogEntry]:
         GalleryError: A line is wrong.
     """
     try:
-        return [_entry(json.loads(line)) for line in (data or b"").splitlines()]
+        return [_entry(parse_json(line)) for line in (data or b"").splitlines()]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise GalleryError(f"log.jsonl is not a gallery's log ({error}); restore it from a copy.") from error
 

@@ -1,8 +1,10 @@
-"""Plain dataclasses to JSON and back, every value checked against the type that its field states."""
+"""JSON that a stranger may have made, and dataclasses from it, each value checked against the type of its field."""
 
 from __future__ import annotations
 
+import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any, Dict, Tuple, Type, TypeVar, Union, get_type_hints
@@ -10,6 +12,43 @@ from typing import Any, Dict, Tuple, Type, TypeVar, Union, get_type_hints
 from galleries.errors import DataError
 
 Record = TypeVar("Record")
+
+DEEPEST = 100
+"""How deep lists and objects may be nested in JSON that is read; files of this toolkit hardly need ten."""
+
+_TEXT = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_BRACKET = re.compile(r"[][{}]")
+
+
+def parse_json(text: Union[str, bytes]) -> Any:
+    """What ``json.loads`` gives, but nothing that is nested deeper than :data:`DEEPEST`.
+
+    Python 3.8 can die of a file that is nothing but brackets: where its stack is nearly used up, whatever else runs
+    then may end the process, and no exception tells.
+
+    Raises:
+        ValueError: It is no JSON, or nested deeper.
+        TypeError: It is no text.
+    """
+    if isinstance(text, (str, bytes)):
+        check_depth(text)
+    return json.loads(text)
+
+
+def check_depth(text: Union[str, bytes]) -> None:
+    """Refuse JSON that is nested deeper than :data:`DEEPEST`.
+
+    Raises:
+        ValueError: It is.
+    """
+    plain = text.decode("latin-1") if isinstance(text, bytes) else text  # brackets and quotes are one byte in UTF-8
+    if plain.count("[") + plain.count("{") <= DEEPEST:
+        return
+    depth = 0
+    for found in _BRACKET.finditer(_TEXT.sub("", plain)):
+        depth += 1 if found.group() in "[{" else -1
+        if depth > DEEPEST:
+            raise ValueError(f"it is nested deeper than {DEEPEST}")
 
 
 def read_record(kind: Type[Record], data: Any, where: str = "") -> Record:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Mapping, Optional, Tuple
 
 from galleries.errors import DataError
 from galleries.gallery import DEFAULT_NEIGHBORS
+from galleries.records import parse_json
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def run_around(path: Path) -> Optional[RunAround]:
     """The run that a path is, or lies in; None if there is none that can be read."""
     for folder in (path, path.parent):
         try:
-            values = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+            values = parse_json((folder / "run.json").read_text(encoding="utf-8"))
             emotions = values.get("emotions")
             return RunAround(
                 folder,

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from galleries.errors import DataError
-from galleries.records import read_record
+from galleries.records import DEEPEST, check_depth, parse_json, read_record
 
 
 @dataclass(frozen=True)
@@ -89,3 +89,41 @@ def test_what_is_wrong_is_named(change: Any, told: str) -> None:
         read_record(Outer, data)
     with pytest.raises(DataError, match="an object was expected"):
         read_record(Outer, [])
+
+
+def depth_of(value: Any) -> int:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+    return 0 if inner is None else 1 + max((depth_of(one) for one in inner), default=0)
+
+
+BRACKETS = st.text('[]{}\\"a\u00e9', max_size=8)
+VALUES = st.recursive(
+    st.none() | st.integers() | BRACKETS,
+    lambda inner: st.lists(inner) | st.dictionaries(BRACKETS, inner),
+    max_leaves=30,
+)
+
+
+@given(VALUES, st.integers(0, 2 * DEEPEST), st.booleans(), st.booleans())
+def test_json_is_read_unless_it_is_nested_too_deeply(value: Any, more: int, is_ascii: bool, as_bytes: bool) -> None:
+    for _ in range(more):
+        value = [value, "]" * 3]
+    text = json.dumps([value, ["["] * DEEPEST], ensure_ascii=is_ascii)
+    given_text = text.encode() if as_bytes else text
+    if depth_of(json.loads(text)) > DEEPEST:
+        with pytest.raises(ValueError, match=f"nested deeper than {DEEPEST}"):
+            parse_json(given_text)
+    else:
+        assert parse_json(given_text) == json.loads(text)
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, b"[" * 100_000, '{"a":' * 5000, '"' + "[" * 500, "[" * 101])
+def test_brackets_without_end_are_refused(text: Any) -> None:
+    with pytest.raises(ValueError, match="nested deeper"):
+        parse_json(text)
+
+
+def test_what_is_no_text_is_no_json() -> None:
+    with pytest.raises(TypeError):
+        parse_json(7)  # type: ignore[arg-type]
+    check_depth("[" * DEEPEST)
