@@ -23,8 +23,8 @@ _BRACKET = re.compile(r"[][{}]")
 def parse_json(text: Union[str, bytes]) -> Any:
     """What ``json.loads`` gives, but nothing that is nested deeper than :data:`DEEPEST`.
 
-    Python 3.8 can die of a file that is nothing but brackets: where its stack is nearly used up, whatever else runs
-    then may end the process, and no exception tells.
+    Python 3.8 can die of a file that is nothing but brackets: if the garbage collector calls back where the stack is
+    used up ("Cannot recover from stack overflow"), the process ends, and no exception tells.
 
     Raises:
         ValueError: It is no JSON, or nested deeper.

@@ -104,10 +104,6 @@ class Taught:
     split: str
     digest: str
 
-    def is_of(self, name: str) -> bool:
-        """Whether a data set of this name has those pictures: FER+'s labels leave those of FER-2013 the same."""
-        return self.data.split("+")[0] == name.split("+")[0]
-
 
 def check_width(vectors: Vectors, tower: TowerCard) -> None:
     """Refuse vectors that are not of a tower's length."""

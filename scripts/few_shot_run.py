@@ -116,11 +116,11 @@ def _touched(run: RunAround, dataset: Any, is_own: bool) -> Optional[np.ndarray]
 
 def _told_touched(encoder: OnnxEncoder, dataset: Any) -> Optional[np.ndarray]:
     """Likewise, by what the tower's file tells, where there is no run; says so where it cannot be told."""
-    from siamese.split_file import learned_rows
+    from siamese.split_file import learned_rows, same_pictures
     from siamese.splits import make_split
 
     taught = encoder.taught
-    if taught is None or not taught.is_of(dataset.name):
+    if taught is None or not same_pictures(taught.data, dataset.name):
         return None
     try:
         rows = learned_rows(dataset, make_split(dataset, taught.split), taught, ("train", "val"))

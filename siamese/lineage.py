@@ -11,7 +11,7 @@ from galleries.shipped import is_shipped, open_shipped
 from siamese.config import read_recipe
 from siamese.datasets.base import FaceDataset
 from siamese.run import SPLIT_FILE
-from siamese.split_file import trained_ids
+from siamese.split_file import same_pictures, trained_ids
 from siamese.state import STATE_FILE, read_state
 
 
@@ -79,7 +79,7 @@ def known_pictures(dataset: FaceDataset, run: str | Path) -> set[str]:
     """Ids of a data set's pictures that a run was trained or validated on.
 
     Args:
-        dataset: Told from others by its name; FER+'s labels leave the pictures of FER-2013 the same.
+        dataset: Told from others by its name.
         run: Its folder, with its split where it has one, or ``"pretrained"``, which learned from its data set's
             official parts.
 
@@ -90,7 +90,7 @@ def known_pictures(dataset: FaceDataset, run: str | Path) -> set[str]:
     if not is_shipped(run):
         return trained_ids(Path(run) / SPLIT_FILE, dataset.name)
     name = str(open_shipped(["cpu"]).card.get("data", {}).get("name", ""))
-    if name.split("+")[0] != dataset.name.split("+")[0]:
+    if not same_pictures(name, dataset.name):
         return set()
     parts = dataset.official or ("train",) * len(dataset)
     return {face_id for face_id, part in zip(dataset.ids, parts) if part != "test"}

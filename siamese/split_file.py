@@ -123,12 +123,17 @@ def load_split(path: str | Path, dataset: FaceDataset) -> Split:
     return Split(train, val, test, body["method"], body["seed"], ratios, body["digest"], tuple(notes))
 
 
+def same_pictures(name: str, other: str) -> bool:
+    """Whether data sets of these names have the same pictures: FER+'s labels leave those of FER-2013 the same."""
+    return name.split("+")[0] == other.split("+")[0]
+
+
 def trained_ids(path: str | Path, name: str) -> set[str]:
     """The pictures that a run was trained or validated on, as far as they are of one data set.
 
     Args:
         path: The run's split.json; a missing one names no picture.
-        name: The data set's; FER+'s labels leave the pictures of FER-2013 the same.
+        name: The data set's.
 
     Raises:
         SplitError: The file is damaged.
@@ -137,7 +142,7 @@ def trained_ids(path: str | Path, name: str) -> set[str]:
     if not path.is_file():
         return set()
     body = _read_json(path)
-    if str(body["dataset"]).split("+")[0] != name.split("+")[0]:
+    if not same_pictures(str(body["dataset"]), name):
         return set()
     return {*body["train"], *body["val"]}
 
@@ -162,7 +167,7 @@ def learned_rows(
         int64 rows, rising: none where it was trained on other data; with those that were left out as copies, where it
         was another split but an official one. None where it cannot be told.
     """
-    if not taught.is_of(dataset.name):
+    if not same_pictures(taught.data, dataset.name):
         return np.zeros(0, np.int64)
     if taught.digest == split.digest:
         return np.sort(np.concatenate([split.parts()[part] for part in parts]))

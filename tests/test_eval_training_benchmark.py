@@ -24,9 +24,9 @@ def trainer_for(folder: Path, **options: Any) -> Trainer:
     "options",
     [
         {},
-        {"loss": "cross-entropy", "class_weights": "sqrt", "label_smoothing": 0.2, "optimizer": "adam"},
+        {"loss": "cross-entropy", "class_weights": "sqrt", "label_smoothing": 0.2, "optimizer": "adam", "lr": 1e-3},
         {"loss": "2*triplet+0.5*contrastive", "miner": "batch-hard", "gradient_clip": 0.1},
-        {"loss": "arcface", "optimizer": "adamw", "gradient_clip": 0.0},
+        {"loss": "arcface", "optimizer": "adamw", "gradient_clip": 0.0, "lr": 1e-3},
         {"precision": "bfloat16"},
     ],
 )
@@ -40,33 +40,10 @@ def test_both_loops_make_the_same_step(options: dict[str, Any], tmp_path: Path) 
     trainer.step(trainer.feed.pixels(rows), rows, torch.Generator().manual_seed(0), trainer.config.lr)
     bare.step(rows)
     moved = 0
-    theirs = {key: value.grad for key, value in bare.learner.named_parameters()}
-    ours = {key: value.grad for key, value in trainer.learner.named_parameters()}
-    assert len(ours) > 10
-    for key, grad in ours.items():
-        torch.testing.assert_close(theirs[key], grad, rtol=1e-5, atol=1e-6)
-    sure = (
-        {} if not trainer.config.optimizer.startswith("adam") else where_rounding_does_not_decide(ours, before, trainer)
-    )
     for key, value in trainer.learner.state_dict().items():
-        found, some = bare.learner.state_dict()[key], sure.get(key, ...)
-        torch.testing.assert_close(found[some], value[some], rtol=1e-5, atol=1e-6)
-        torch.testing.assert_close(found, value, rtol=1e-5, atol=trainer.config.lr)
+        torch.testing.assert_close(bare.learner.state_dict()[key], value, rtol=1e-5, atol=1e-6)
         moved += not torch.equal(value, before[key])
     assert moved > 10
-
-
-def where_rounding_does_not_decide(
-    grads: dict[str, Any], before: dict[str, torch.Tensor], trainer: Trainer
-) -> dict[str, torch.Tensor]:
-    """Adam divides a gradient, with its share of the weight, by its size: next to nothing, its last bits decide.
-
-    One of nothing and one of 1e-12, which sums of another order may give, are half a thousandth of a step apart.
-    """
-    decay = trainer.config.weight_decay
-    sure = {key: (grad + decay * before[key]).abs() > 1e-5 for key, grad in grads.items()}
-    assert sum(int(some.sum()) for some in sure.values()) > 0.95 * sum(some.numel() for some in sure.values())
-    return sure
 
 
 def test_a_small_benchmark_runs(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from dataclasses import asdict, dataclass
 from typing import Any, Dict, List, Optional, Tuple
 
@@ -121,6 +123,30 @@ def test_json_is_read_unless_it_is_nested_too_deeply(value: Any, more: int, is_a
 def test_brackets_without_end_are_refused(text: Any) -> None:
     with pytest.raises(ValueError, match="nested deeper"):
         parse_json(text)
+
+
+BRACKETS_ALONE = """
+import gc, sys
+from galleries.records import parse_json
+def deeper(levels):
+    return levels and deeper(levels - 1)
+gc.callbacks.append(lambda phase, facts: deeper(60))
+sys.unraisablehook = lambda told: deeper(60)
+gc.set_threshold(1)
+for offset in range(50):
+    kept = [[] for _ in range(offset)]
+    try:
+        parse_json(b"[" * 200_000)
+    except ValueError:
+        continue
+    sys.exit("it was read")
+"""
+
+
+def test_a_collector_that_calls_back_does_not_end_the_process() -> None:
+    """On Python 3.8 ``json.loads`` is aborted here."""
+    done = subprocess.run([sys.executable, "-c", BRACKETS_ALONE], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_what_is_no_text_is_no_json() -> None:
